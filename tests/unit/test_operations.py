@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+from datetime import datetime, timezone
+
+import pytest
+
+from timetrace.errors import ResponseError
+from timetrace.s3.endpoint import Endpoint
+from timetrace.s3.http import Response
+from timetrace.s3.operations import (
+    DeleteObject,
+    GetObject,
+    HeadObject,
+    ListObjectsV2,
+    ObjectStat,
+    ObjectSummary,
+    Page,
+    PutObject,
+    http_date,
+    is_md5,
+    stat_from,
+)
+
+ENDPOINT = Endpoint("http", "h", None, "/b")
+MD5 = "d41d8cd98f00b204e9800998ecf8427e"
+
+
+def listing(contents: str, more: str = "<IsTruncated>false</IsTruncated>") -> bytes:
+    return f'<ListBucketResult xmlns="x">{more}{contents}</ListBucketResult>'.encode()
+
+
+def contents(key: str, size: str = "1", etag: str = f'"{MD5}"') -> str:
+    modified = "<LastModified>2026-01-15T10:00:00.000Z</LastModified>"
+    return f"<Contents><Key>{key}</Key>{modified}<ETag>{etag}</ETag><Size>{size}</Size></Contents>"
+
+
+def page(body: bytes, operation: ListObjectsV2 | None = None, headers: dict[str, str] | None = None) -> Page:
+    return (operation or ListObjectsV2()).parse(Response(200, headers or {}, body))
+
+
+def test_a_put_carries_type_hash_and_metadata() -> None:
+    request = PutObject("k", b"x", "abc", "application/json", {"timetrace-sha256": "abc"}).request(ENDPOINT)
+    assert (request.method, request.target, request.body) == ("PUT", "/b/k", b"x")
+    assert request.headers == {
+        "content-type": "application/json",
+        "x-amz-content-sha256": "abc",
+        "x-amz-meta-timetrace-sha256": "abc",
+    }
+
+
+def test_the_etag_of_a_put_is_bare() -> None:
+    assert PutObject("k", b"", "").parse(Response(200, {"etag": f'"{MD5}"'})) == MD5
+
+
+def test_a_get_asks_for_a_range_and_a_version() -> None:
+    request = GetObject("k", byte_range=(0, 9), if_match="x").request(ENDPOINT)
+    assert request.headers == {"range": "bytes=0-9", "if-match": '"x"'}
+
+
+def test_the_size_of_a_ranged_answer_is_that_of_the_whole() -> None:
+    response = Response(206, {"content-length": "10", "content-range": "bytes 0-9/443"})
+    assert GetObject("k").parse(response).size == 443
+
+
+def test_head_and_delete_are_what_their_names_say() -> None:
+    assert HeadObject("k").request(ENDPOINT).method == "HEAD"
+    assert DeleteObject("k").request(ENDPOINT).method == "DELETE"
+    assert DeleteObject("k").parse(Response(204)) is None  # type: ignore[func-returns-value]
+
+
+def test_a_stat_holds_what_the_headers_tell() -> None:
+    stat = HeadObject("k").parse(
+        Response(
+            200,
+            {
+                "content-length": "7",
+                "etag": f'W/"{MD5}"',
+                "last-modified": "Wed, 21 Oct 2015 07:28:00 GMT",
+                "content-type": "application/json",
+                "content-encoding": "gzip",
+                "x-amz-meta-a": "b",
+            },
+        )
+    )
+    assert stat == ObjectStat(
+        "k", 7, MD5, datetime(2015, 10, 21, 7, 28, tzinfo=timezone.utc), "application/json", "gzip", {"a": "b"}, ""
+    )
+
+
+@pytest.mark.parametrize(
+    ("headers", "md5"),
+    [
+        ({}, MD5),
+        ({"x-amz-server-side-encryption": "AES256"}, MD5),
+        ({"x-amz-server-side-encryption": "aws:kms"}, None),
+        ({"x-amz-server-side-encryption-customer-algorithm": "AES256"}, None),
+        ({"etag": f'"{MD5}-2"'}, None),
+    ],
+)
+def test_an_etag_is_the_md5_only_where_it_is_known_to_be(headers: dict[str, str], md5: str | None) -> None:
+    assert stat_from("k", {"etag": f'"{MD5}"', **headers}).md5 == md5
+
+
+@pytest.mark.parametrize("etag", ["", "x", MD5[:-1], MD5.upper(), MD5 + "-1"])
+def test_what_has_not_the_form_of_an_md5_is_none(etag: str) -> None:
+    assert not is_md5(etag)
+
+
+@pytest.mark.parametrize("text", ["", "yesterday", "Wed, 21 Xxx 2015 07:28:00 GMT", "Wed, 99 Oct 2015 07:28:00 GMT"])
+def test_a_date_that_is_none_is_none(text: str) -> None:
+    assert http_date(text) is None
+
+
+def test_a_listing_asks_for_encoded_keys() -> None:
+    assert ListObjectsV2("a b").request(ENDPOINT).target == "/b?encoding-type=url&list-type=2&prefix=a%20b"
+
+
+def test_a_token_goes_back_untouched_and_encoded() -> None:
+    target = ListObjectsV2("p", token="a+/=%", max_keys=4, encoded=False).request(ENDPOINT).target
+    assert target == "/b?continuation-token=a%2B%2F%3D%25&list-type=2&max-keys=4&prefix=p"
+
+
+def test_a_listing_gives_its_objects() -> None:
+    found = page(listing(contents("a", "12")))
+    assert found == Page([ObjectSummary("a", 12, MD5, "2026-01-15T10:00:00.000Z")], None, False)
+    assert found.objects[0].last_modified == datetime(2026, 1, 15, 10, tzinfo=timezone.utc)
+
+
+def test_keys_are_decoded_only_if_the_answer_says_that_they_are_encoded() -> None:
+    encoded = "<EncodingType>url</EncodingType><IsTruncated>false</IsTruncated>"
+    raw = contents("a+b%2Bc%2Fd")
+    assert page(listing(raw, encoded)).objects[0].key == "a b+c/d"
+    assert page(listing(raw)).objects[0].key == "a+b%2Bc%2Fd"
+
+
+@pytest.mark.parametrize("etag", [MD5, f'"{MD5}"', f'W/"{MD5}"', f"&quot;{MD5}&quot;"])
+def test_an_etag_is_bare_however_it_comes(etag: str) -> None:
+    assert page(listing(contents("a", etag=etag))).objects[0].etag == MD5
+
+
+def test_a_page_goes_on_where_it_says_so() -> None:
+    more = "<IsTruncated>true</IsTruncated><NextContinuationToken>t2</NextContinuationToken>"
+    assert page(listing(contents("a"), more), ListObjectsV2(token="t1")).token == "t2"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        listing("", "<IsTruncated>true</IsTruncated>"),
+        listing("", "<IsTruncated>true</IsTruncated><NextContinuationToken>t1</NextContinuationToken>"),
+        listing(contents("outside")),
+        listing(contents("")),
+        listing("<Contents/>"),
+        listing(contents("pa", size="")),
+        listing(contents("pa", size="-1")),
+        listing(contents("pa", size="1e3")),
+        listing(contents("p%FF"), "<EncodingType>url</EncodingType>"),
+        b"<Error><Code>InternalError</Code></Error>",
+        b"<html/>",
+        b"",
+    ],
+)
+def test_a_listing_that_cannot_be_believed_is_an_error(body: bytes) -> None:
+    with pytest.raises(ResponseError):
+        page(body, ListObjectsV2("p", token="t1"))
+
+
+def test_localstack_is_told_by_its_header() -> None:
+    assert page(listing(""), headers={"x-localstack": "true"}).emulated

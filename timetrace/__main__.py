@@ -1,0 +1,3 @@
+from timetrace.cli import main
+
+raise SystemExit(main())

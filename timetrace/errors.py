@@ -1,0 +1,187 @@
+"""Every exception that the package raises. `str(error)` is one line: what failed, why, and what to do."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class TimetraceError(Exception):
+    """The base of all."""
+
+
+class ConfigError(TimetraceError):
+    """Usage or configuration is at fault; nothing was sent."""
+
+
+class CredentialsError(ConfigError):
+    """No credentials, or half of them."""
+
+
+class MissingDependencyError(ConfigError, ImportError):
+    """An extra is not installed."""
+
+
+class InvalidKeyError(TimetraceError, ValueError):
+    """A key that S3 cannot hold, or a malformed `s3://` URI."""
+
+
+class RefusedKeyError(TimetraceError):
+    """A legal key without a safe local path, or a local name that no key can hold."""
+
+
+class CassetteError(TimetraceError, ValueError):
+    """Content that is not what `read` and `write` speak: JSON."""
+
+
+class RequestError(TimetraceError):
+    """A request that did not do what it was sent for.
+
+    `method` and `uri` say which; `attempts` and `seconds` what was spent on it; `retryable` whether the
+    same request may fare better.
+    """
+
+    hint: ClassVar[str] = ""
+    retryable: bool = False
+
+    def __init__(self, reason: str, *, hint: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.advice = hint or self.hint
+        self.method = ""
+        self.uri = ""
+        self.attempts = 1
+        self.seconds = 0.0
+
+    def __str__(self) -> str:
+        where = f"{self.method} {self.uri}: " if self.method else ""
+        tries = f" (gave up after {self.attempts} attempts over {self.seconds:.1f} s)" if self.attempts > 1 else ""
+        advice = f": {self.advice}" if self.advice else ""
+        return f"{where}{self.reason}{tries}{advice}"
+
+
+class IntegrityError(RequestError):
+    """The bytes that came are not those that a checksum or a length promised."""
+
+    retryable = True
+
+
+class ResponseError(RequestError):
+    """An answer that no S3 server gives: broken HTTP, broken XML, a page of some proxy."""
+
+    hint = "check that the endpoint is an S3 server"
+
+
+class TransportError(RequestError):
+    """No complete answer came."""
+
+    retryable = True
+
+
+class UnreachableError(TransportError):
+    """No connection could be made."""
+
+    hint = "check the endpoint, the network and that the server runs"
+
+
+class ConnectTimeoutError(UnreachableError):
+    """No connection within `connect_timeout`."""
+
+
+class ReadTimeoutError(TransportError):
+    """The server fell silent for `read_timeout`."""
+
+
+class ConnectionClosedError(TransportError):
+    """The connection broke before the answer was complete."""
+
+
+class TLSError(UnreachableError):
+    """The server's certificate or the TLS handshake was not accepted."""
+
+    hint = "check the endpoint's name, and --ca-bundle or AWS_CA_BUNDLE if its certificate is private"
+    retryable = False
+
+
+class ProxyError(UnreachableError):
+    """The proxy did not connect us."""
+
+    hint = "check HTTPS_PROXY, HTTP_PROXY and NO_PROXY"
+
+
+class S3Error(RequestError):
+    """The server's own refusal, as it named it."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str = "",
+        *,
+        request_id: str = "",
+        region: str | None = None,
+        hint: str = "",
+    ) -> None:
+        named = f" (request {request_id})" if request_id else ""
+        told = f": {message}" if message and message != code else ""
+        super().__init__(f"{status} {code}{named}{told}", hint=hint)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.request_id = request_id
+        self.region = region
+
+
+class NoSuchKeyError(S3Error):
+    """There is no such object."""
+
+    hint = "check the key and the prefix"
+
+
+class NoSuchBucketError(S3Error):
+    hint = "check -b or TIMETRACER_S3_BUCKET, the region and the endpoint"
+
+
+class AccessDeniedError(S3Error):
+    hint = "ask for the permission to do this on that key"
+
+
+class SignatureError(S3Error):
+    """The secret key is not the one that belongs to the access key."""
+
+    hint = "check AWS_SECRET_ACCESS_KEY"
+
+
+class InvalidAccessKeyError(S3Error):
+    hint = "check AWS_ACCESS_KEY_ID"
+
+
+class ClockSkewError(S3Error):
+    hint = "set this machine's clock"
+
+
+class ExpiredCredentialsError(S3Error):
+    hint = "get new credentials; these have expired or their session token is not valid"
+
+
+class WrongRegionError(S3Error):
+    """`region` is the bucket's, where the server told."""
+
+    hint = "set --region or TIMETRACER_S3_REGION to the bucket's region"
+
+
+class ArchivedObjectError(S3Error):
+    hint = "restore the object from its archive first"
+
+
+class PreconditionFailedError(S3Error):
+    hint = "the object exists, or is another than was expected"
+
+
+class UnsupportedError(S3Error):
+    """The server does not implement the request."""
+
+    hint = "this server cannot do that"
+
+
+class ThrottledError(S3Error):
+    hint = "lower the concurrency, or try again later"

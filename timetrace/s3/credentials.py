@@ -1,0 +1,67 @@
+"""Where credentials come from: the environment, then the profile's files. The order is that of the AWS SDKs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from timetrace.errors import CredentialsError
+from timetrace.s3.profiles import Profiles
+
+ACCESS_KEY = "AWS_ACCESS_KEY_ID"
+SECRET_KEY = "AWS_SECRET_ACCESS_KEY"
+SESSION_TOKEN = "AWS_SESSION_TOKEN"
+
+# Ways to get keys that a profile may name, and that only other tools can go.
+_ELSEWHERE = ("role_arn", "sso_session", "sso_start_url", "credential_process", "web_identity_token_file")
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """`source` tells where they were found."""
+
+    access_key: str
+    secret_key: str = field(repr=False)
+    session_token: str | None = field(default=None, repr=False)
+    source: str = "given"
+
+
+def checked(access_key: str | None, secret_key: str | None, session_token: str | None, source: str) -> Credentials:
+    """Credentials from whatever `source` had; CredentialsError names what is missing or malformed."""
+    if not access_key or not secret_key:
+        there, missing = ("a secret key", "access key") if secret_key else ("an access key", "secret key")
+        raise CredentialsError(f"{source}: there is {there} but no {missing}: give both, or neither")
+    for name, value in (("access key", access_key), ("secret key", secret_key), ("session token", session_token)):
+        if value and not (value.isascii() and value.isprintable() and " " not in value):
+            raise CredentialsError(f"{source}: the {name} has a blank, a line end or another stray character")
+    return Credentials(access_key, secret_key, session_token or None, source)
+
+
+def find_credentials(environ: Mapping[str, str], profiles: Profiles, *, explicit_profile: bool) -> Credentials | None:
+    """The first complete credentials, or None. A profile that was given leaves the environment's keys aside."""
+    if not explicit_profile and (environ.get(ACCESS_KEY) or environ.get(SECRET_KEY)):
+        return checked(environ.get(ACCESS_KEY), environ.get(SECRET_KEY), environ.get(SESSION_TOKEN), "the environment")
+    section, file = profiles.keys()
+    access_key, secret_key = section.get("aws_access_key_id"), section.get("aws_secret_access_key")
+    if access_key or secret_key:
+        source = f"profile {profiles.name} in {file}"
+        return checked(access_key, secret_key, section.get("aws_session_token"), source)
+    for name in _ELSEWHERE:
+        if profiles.get(name):
+            raise CredentialsError(
+                f"profile {profiles.name} gets its keys by {name}, which is not supported: put them into the "
+                f'environment with eval "$(aws configure export-credentials --profile {profiles.name} --format env)"'
+            )
+    return None
+
+
+def not_found(profiles: Profiles, *, explicit_profile: bool) -> CredentialsError:
+    """The error that lists where `find_credentials` looked."""
+    environment = (
+        "not in the environment, as a profile was given" if explicit_profile else f"{ACCESS_KEY} and {SECRET_KEY}"
+    )
+    return CredentialsError(
+        f"no credentials; looked for: access_key and secret_key as given, {environment}, "
+        f"profile {profiles.name} in {profiles.credentials_file} and in {profiles.config_file}: "
+        "set one of them, or use --no-sign-request for a public bucket"
+    )

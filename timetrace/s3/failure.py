@@ -1,0 +1,120 @@
+"""From a refusing answer to the error that names its cause.
+
+Source: "Error responses" in the Amazon S3 API Reference, and what other servers were seen to send.
+"""
+
+from __future__ import annotations
+
+import re
+
+from timetrace.errors import (
+    AccessDeniedError,
+    ArchivedObjectError,
+    ClockSkewError,
+    ExpiredCredentialsError,
+    InvalidAccessKeyError,
+    NoSuchBucketError,
+    NoSuchKeyError,
+    PreconditionFailedError,
+    ResponseError,
+    S3Error,
+    SignatureError,
+    ThrottledError,
+    UnsupportedError,
+    WrongRegionError,
+)
+from timetrace.s3 import document
+from timetrace.s3.http import Headers, Request, Response
+
+_BY_CODE: dict[str, type[S3Error]] = {
+    "NoSuchKey": NoSuchKeyError,
+    "NoSuchBucket": NoSuchBucketError,
+    "AccessDenied": AccessDeniedError,
+    "AllAccessDisabled": AccessDeniedError,
+    "AccountProblem": AccessDeniedError,
+    "SignatureDoesNotMatch": SignatureError,
+    "InvalidAccessKeyId": InvalidAccessKeyError,
+    "RequestTimeTooSkewed": ClockSkewError,
+    "RequestExpired": ClockSkewError,
+    "ExpiredToken": ExpiredCredentialsError,
+    "ExpiredTokenException": ExpiredCredentialsError,
+    "InvalidToken": ExpiredCredentialsError,
+    "InvalidTokenId": ExpiredCredentialsError,
+    "TokenRefreshRequired": ExpiredCredentialsError,
+    "AuthorizationHeaderMalformed": WrongRegionError,
+    "AuthorizationQueryParametersError": WrongRegionError,
+    "PermanentRedirect": WrongRegionError,
+    "TemporaryRedirect": WrongRegionError,
+    "IllegalLocationConstraintException": WrongRegionError,
+    "InvalidObjectState": ArchivedObjectError,
+    "PreconditionFailed": PreconditionFailedError,
+    "ConditionalRequestConflict": PreconditionFailedError,
+    "NotImplemented": UnsupportedError,
+    "MethodNotAllowed": UnsupportedError,
+    "SlowDown": ThrottledError,
+    "Throttling": ThrottledError,
+    "TooManyRequests": ThrottledError,
+    "RequestLimitExceeded": ThrottledError,
+    "BandwidthLimitExceeded": ThrottledError,
+}
+# For answers without a body that names a code: all to a HEAD, and what proxies and gateways send.
+_BY_STATUS: dict[int, tuple[str, type[S3Error]]] = {
+    301: ("PermanentRedirect", WrongRegionError),
+    307: ("TemporaryRedirect", WrongRegionError),
+    403: ("AccessDenied", AccessDeniedError),
+    404: ("NotFound", S3Error),
+    405: ("MethodNotAllowed", UnsupportedError),
+    412: ("PreconditionFailed", PreconditionFailedError),
+    429: ("TooManyRequests", ThrottledError),
+    501: ("NotImplemented", UnsupportedError),
+    503: ("SlowDown", ThrottledError),
+}
+_LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\Z")
+_MISSING_OR_DENIED = "denied, or missing and this identity may not list: check the key, and the permission to get it"
+
+
+def error_from(request: Request, response: Response) -> S3Error:
+    """The error that `response`, a status of 300 or more, stands for. Nothing of an unreadable body is kept."""
+    code, message, region = _named(response.body)
+    kind, named = S3Error, code
+    if code:
+        kind = _BY_CODE.get(code, S3Error)
+    elif response.status in _BY_STATUS:
+        named, kind = _BY_STATUS[response.status]
+    told = response.headers.get("x-amz-bucket-region") or region
+    if kind is S3Error and told and response.status in (301, 307, 400):
+        kind = WrongRegionError
+    return kind(
+        response.status,
+        named or f"HTTP {response.status}",
+        message,
+        request_id=_request_id(response.headers),
+        region=told if told and _LABEL.match(told) else None,
+        hint=_hint(kind, request, response.status),
+    )
+
+
+def _named(body: bytes) -> tuple[str, str, str | None]:
+    """Code, message and region of an error's XML; all empty where there is none."""
+    if not body.strip():
+        return "", "", None
+    try:
+        root = document.parse(body)
+    except ResponseError:
+        return "", "", None
+    if root.tag != "Error":
+        return "", "", None
+    message = " ".join(document.text(root, "Message").split())[:300]
+    return document.text(root, "Code").strip()[:100], message, document.text(root, "Region") or None
+
+
+def _request_id(headers: Headers) -> str:
+    return headers.get("x-amz-request-id", "")[:64]
+
+
+def _hint(kind: type[S3Error], request: Request, status: int) -> str:
+    if kind is AccessDeniedError and request.method == "GET" and request.key:
+        return _MISSING_OR_DENIED
+    if kind is ThrottledError and status == 503:
+        return "the server is overloaded or out of order; try again later"
+    return ""

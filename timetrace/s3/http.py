@@ -1,0 +1,94 @@
+"""Requests and responses as values, and the one percent-encoder.
+
+What is signed and what is sent are both made from these values: S3 compares them byte by byte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from timetrace.s3.endpoint import Endpoint
+
+# RFC 3986's unreserved characters: the only ones that SigV4 leaves alone.
+_UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+_QUERY_TABLE = [chr(byte) if byte in _UNRESERVED else f"%{byte:02X}" for byte in range(256)]
+_PATH_TABLE = [*_QUERY_TABLE]
+_PATH_TABLE[ord("/")] = "/"
+_PLAIN = frozenset(map(chr, _UNRESERVED))
+_PLAIN_PATH = _PLAIN | {"/"}
+
+
+def encode_path(key: str) -> str:
+    """Percent-encode a key for a path: `/` stays. Encoded once, unlike every other AWS service."""
+    if _PLAIN_PATH.issuperset(key):
+        return key
+    return "".join([_PATH_TABLE[byte] for byte in key.encode()])
+
+
+def encode_query(text: str) -> str:
+    """Percent-encode a name or a value of a query: space is `%20`, `/` is `%2F`."""
+    if _PLAIN.issuperset(text):
+        return text
+    return "".join([_QUERY_TABLE[byte] for byte in text.encode()])
+
+
+def canonical_query(query: Iterable[tuple[str, str]]) -> str:
+    """The query as it is both signed and sent: encoded, sorted by encoded name, then value."""
+    pairs = sorted([(encode_query(name), encode_query(value)) for name, value in query])
+    return "&".join([f"{name}={value}" for name, value in pairs])
+
+
+class Body(Protocol):
+    """Content too large to hold. Each iteration reads it anew, from its start."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[bytes]: ...
+
+
+Headers = Mapping[str, str]
+"""Lowercase names; repeated ones are joined with a comma."""
+
+Sink = Callable[[bytes], object]
+"""Takes the next piece of an object's content."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request, before it is signed.
+
+    Every header in `headers` is signed; the transport adds those that must not be. `receive` opens,
+    once for each answer 200 or 206, the sink of its body, which is then not kept in `Response.body`.
+    Without it a body over `limit` bytes is refused. A `body` other than bytes comes with its hash, in the
+    header x-amz-content-sha256.
+    """
+
+    method: str
+    endpoint: Endpoint
+    key: str = ""
+    query: Sequence[tuple[str, str]] = ()
+    headers: Headers = field(default_factory=dict, repr=False)
+    body: bytes | Body = field(default=b"", repr=False)
+    receive: Callable[[Headers], Sink] | None = field(default=None, repr=False)
+    limit: int = 16 * 2**20
+
+    @property
+    def path(self) -> str:
+        if not self.key:
+            return self.endpoint.base_path or "/"
+        return f"{self.endpoint.base_path}/{encode_path(self.key)}"
+
+    @property
+    def target(self) -> str:
+        return f"{self.path}?{canonical_query(self.query)}" if self.query else self.path
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """One HTTP answer."""
+
+    status: int
+    headers: Headers = field(default_factory=dict, repr=False)
+    body: bytes = field(default=b"", repr=False)

@@ -1,0 +1,163 @@
+"""What a connection needs before it is opened: addresses, a TLS context, and the proxy to go through."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from base64 import b64encode
+from contextlib import suppress
+from dataclasses import dataclass, field
+from threading import Lock, Thread
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
+
+from timetrace.errors import ConfigError, ConnectTimeoutError, UnreachableError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from ssl import SSLContext
+
+ADDRESSES_KEPT = 60.0
+
+
+class Resolver:
+    """Name lookups within a deadline, each name asked for once a minute, however many threads want it."""
+
+    def __init__(self, getaddrinfo: Callable[..., list[Any]] = socket.getaddrinfo) -> None:
+        self._getaddrinfo = getaddrinfo
+        self._lock = Lock()
+        self._known: dict[tuple[str, int], tuple[float, list[str]]] = {}
+
+    def addresses(self, host: str, port: int, timeout: float) -> list[str]:
+        if _is_address(host):
+            return [host]
+        with self._lock:
+            expires, found = self._known.get((host, port), (0.0, []))
+            if expires < monotonic():
+                found = self._look_up(host, port, timeout)
+                self._known[host, port] = (monotonic() + ADDRESSES_KEPT, found)
+        return found
+
+    def forget(self, host: str, port: int) -> None:
+        self._known.pop((host, port), None)
+
+    def _look_up(self, host: str, port: int, timeout: float) -> list[str]:
+        # getaddrinfo has no timeout: a thread of its own may wait for it as long as it likes.
+        answers: list[list[str] | OSError | UnicodeError] = []
+
+        def ask() -> None:
+            try:
+                found = self._getaddrinfo(host, port, type=socket.SOCK_STREAM)
+                answers.append(list(dict.fromkeys(str(entry[4][0]) for entry in found)))
+            except (OSError, UnicodeError) as error:
+                answers.append(error)
+
+        thread = Thread(target=ask, name="timetrace name lookup", daemon=True)
+        thread.start()
+        thread.join(timeout)
+        if not answers:
+            raise ConnectTimeoutError(f"no answer for the name {host} within {timeout:g} s")
+        if not isinstance(answers[0], list):
+            failure = UnreachableError(f"the name {host} does not resolve ({_why(answers[0])})")
+            failure.retryable = getattr(answers[0], "errno", None) == socket.EAI_AGAIN
+            raise failure from answers[0]
+        return answers[0]
+
+
+def _is_address(host: str) -> bool:
+    for family in (socket.AF_INET, socket.AF_INET6):
+        with suppress(OSError, ValueError):
+            socket.inet_pton(family, host)
+            return True
+    return False
+
+
+def _why(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)
+
+
+def tls_context(ca_bundle: str | None) -> SSLContext:
+    """One context for all connections: each costs tens of milliseconds."""
+    import ssl
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if ca_bundle:
+        try:
+            if os.path.isdir(ca_bundle):
+                context.load_verify_locations(capath=ca_bundle)
+            else:
+                context.load_verify_locations(cafile=ca_bundle)
+        except (OSError, ssl.SSLError) as error:
+            raise ConfigError(f"the CA bundle {ca_bundle} cannot be used ({_why(error)})") from error
+        return context
+    context.load_default_certs()
+    if not _has_authorities(context):
+        try:
+            import certifi
+        except ImportError:
+            raise ConfigError(
+                "this machine has no CA certificates: install its ca-certificates package or certifi, "
+                "or name a file with --ca-bundle or AWS_CA_BUNDLE"
+            ) from None
+        context.load_verify_locations(cafile=certifi.where())
+    return context
+
+
+def _has_authorities(context: SSLContext) -> bool:
+    import ssl
+
+    if context.cert_store_stats()["x509_ca"]:
+        return True
+    # Those of a folder are loaded when they are needed, and not counted before.
+    folder = ssl.get_default_verify_paths().capath
+    with suppress(OSError):
+        return bool(folder and os.listdir(folder))
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    scheme: str
+    host: str
+    port: int
+    authorization: str | None = field(default=None, repr=False)
+
+    @property
+    def name(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+def proxy_for(scheme: str, host: str, environ: Mapping[str, str]) -> Proxy | None:
+    """The proxy that the environment, or else the system's settings, name for this scheme and host."""
+    # urllib.request takes longer to import than a request to send; few machines need it.
+    if sys.platform not in ("darwin", "win32") and not any(name.lower().endswith("_proxy") for name in environ):
+        return None
+    from urllib.request import getproxies, proxy_bypass
+
+    proxies = getproxies()
+    url = proxies.get(scheme) or proxies.get("all")
+    if not url or proxy_bypass(host):
+        return None
+    return parse_proxy(url)
+
+
+def parse_proxy(url: str) -> Proxy:
+    parts = urlsplit(url if "://" in url else f"http://{url}")
+    try:
+        port = parts.port
+    except ValueError:
+        raise ConfigError("the proxy's port is no number: check HTTP_PROXY and HTTPS_PROXY") from None
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ConfigError(
+            "only proxies of the form http://host:port or https://host:port are supported: "
+            "check HTTP_PROXY, HTTPS_PROXY and ALL_PROXY"
+        )
+    authorization = None
+    if parts.username is not None:
+        pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+        authorization = f"Basic {b64encode(pair.encode()).decode()}"
+    default = 443 if parts.scheme == "https" else 80
+    return Proxy(parts.scheme, parts.hostname, port or default, authorization)

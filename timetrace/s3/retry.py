@@ -1,0 +1,64 @@
+"""Which outcomes are worth another try, and how long to wait before it.
+
+Source: the AWS SDKs' standard retry mode ("Retry behavior" in the AWS SDKs and Tools Reference Guide).
+"""
+
+from __future__ import annotations
+
+from threading import Lock
+
+from timetrace.errors import ReadTimeoutError, RequestError, S3Error
+
+MAX_DELAY = 20.0
+BASE_DELAY = 0.2
+THROTTLED_BASE_DELAY = 1.0
+
+_STATUSES = frozenset((408, 429, 500, 502, 503, 504))
+_THROTTLED = {
+    "SlowDown",
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequests",
+    "TooManyRequestsException",
+    "RequestLimitExceeded",
+    "RequestThrottled",
+    "BandwidthLimitExceeded",
+    "PriorRequestNotComplete",
+}
+_CODES = _THROTTLED | {"RequestTimeout", "InternalError", "ServiceUnavailable"}
+
+
+def is_retryable(error: RequestError) -> bool:
+    if isinstance(error, S3Error):
+        return error.status in _STATUSES or error.code in _CODES
+    return error.retryable
+
+
+def delay(error: RequestError, attempt: int, random: float) -> float:
+    """Seconds to wait after attempt number `attempt` (from 1) failed; `random` is in [0, 1)."""
+    throttled = isinstance(error, S3Error) and (error.code in _THROTTLED or error.status == 429)
+    base = THROTTLED_BASE_DELAY if throttled else BASE_DELAY
+    return random * min(base * float(1 << min(attempt - 1, 16)), MAX_DELAY)
+
+
+class RetryBudget:
+    """A bucket of tokens that all threads share: it ends the retries when everything fails at once."""
+
+    def __init__(self, tokens: int = 500) -> None:
+        self._capacity = self._tokens = tokens
+        self._lock = Lock()
+
+    def spend(self, error: RequestError) -> bool:
+        """Pay for a retry after `error`; False when the tokens are gone."""
+        cost = 10 if isinstance(error, ReadTimeoutError) else 5
+        with self._lock:
+            if self._tokens < cost:
+                return False
+            self._tokens -= cost
+            return True
+
+    def refill(self) -> None:
+        """A success at the first attempt gives a token."""
+        if self._tokens < self._capacity:
+            with self._lock:
+                self._tokens = min(self._tokens + 1, self._capacity)

@@ -1,0 +1,233 @@
+"""HTTP/1.1 on a connected socket: one request out, one response in (RFC 9112).
+
+It is here, and not left to http.client, because parsing an answer's few headers as an e-mail costs more
+than signing the request.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from timetrace.errors import ConnectionClosedError, ReadTimeoutError, ResponseError
+from timetrace.s3.http import Body, Headers, Request, Response, Sink
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+PIECE = 2**18
+MAX_HEAD = 2**16
+MAX_INTERIM = 16
+_CONTENT_LENGTH_DIGITS = 18
+
+
+class Socket(Protocol):
+    def recv(self, size: int, /) -> bytes: ...
+
+    def sendall(self, data: bytes, /) -> None: ...
+
+
+def encode_head(request: Request, target: str, headers: Headers) -> bytes:
+    lines = [f"{request.method} {target} HTTP/1.1", *[f"{name}: {value}" for name, value in headers.items()]]
+    if request.body or request.method in ("PUT", "POST"):
+        lines.append(f"content-length: {len(request.body)}")
+    head = "\r\n".join(lines)
+    if head.count("\n") != len(lines) - 1 or head.count("\r") != len(lines) - 1:
+        raise ValueError("a header value must not contain a line end")
+    return f"{head}\r\n\r\n".encode("latin-1")
+
+
+def send(sock: Socket, head: bytes, body: bytes | Body, answered: Callable[[], bool]) -> bool:
+    """Send everything and say so. It is False when the server hung up or spoke before it heard all.
+
+    Then its answer may be waiting to be read: a refusal comes before the body of a large PUT is through.
+    """
+    try:
+        if isinstance(body, bytes) and len(body) <= PIECE:
+            sock.sendall(head + body)
+            return True
+        sock.sendall(head)
+    except OSError as error:
+        return _hung_up(error)
+    for piece in _pieces(body) if isinstance(body, bytes) else body:
+        if answered():
+            return False
+        try:
+            sock.sendall(piece)
+        except OSError as error:
+            return _hung_up(error)
+    return True
+
+
+def _hung_up(error: OSError) -> bool:
+    if isinstance(error, TimeoutError):
+        raise ReadTimeoutError("the server stopped reading the request") from error
+    return False
+
+
+def _pieces(body: bytes) -> Iterator[bytes]:
+    for start in range(0, len(body), PIECE):
+        yield body[start : start + PIECE]
+
+
+class Reader:
+    """Reads answers from one socket. `heard` says whether any byte of the current one has come."""
+
+    __slots__ = ("_buffer", "_sock", "heard", "reusable")
+
+    def __init__(self, sock: Socket) -> None:
+        self._sock = sock
+        self._buffer = b""
+        self.heard = False
+        self.reusable = False
+
+    def response(self, request: Request) -> Response:
+        """The final answer to `request`. `reusable` then tells whether the socket may carry another."""
+        self.heard = self.reusable = False
+        for _ in range(MAX_INTERIM):
+            version, status, headers = parse_head(self._head())
+            if status >= 200:
+                break
+        else:
+            raise ResponseError("the server sent one interim answer (1xx) after another")
+        keep = "close" not in headers.get("connection", "").lower() and version != b"HTTP/1.0"
+        body, framed = self._body(request, status, headers)
+        self.reusable = keep and framed and not self._buffer
+        return Response(status, headers, body)
+
+    def _recv(self, size: int) -> bytes:
+        try:
+            return self._sock.recv(size)
+        except TimeoutError as error:
+            raise ReadTimeoutError("the server fell silent") from error
+        except OSError as error:
+            raise ConnectionClosedError(f"the connection broke: {error.strerror or error}") from error
+
+    def _head(self) -> bytes:
+        buffer = self._buffer
+        while (end := buffer.find(b"\r\n\r\n")) < 0:
+            if len(buffer) > MAX_HEAD:
+                raise ResponseError(f"the answer's headers are longer than {MAX_HEAD} bytes")
+            piece = self._recv(MAX_HEAD)
+            if not piece:
+                raise ConnectionClosedError(
+                    "the server closed the connection in the middle of an answer's headers"
+                    if buffer
+                    else "the server closed the connection without an answer"
+                )
+            self.heard = True
+            buffer += piece
+        self._buffer = buffer[end + 4 :]
+        return buffer[:end]
+
+    def _body(self, request: Request, status: int, headers: Headers) -> tuple[bytes, bool]:
+        if request.method == "HEAD" or status in (204, 304):
+            return b"", True
+        pieces: Iterator[bytes]
+        if "transfer-encoding" in headers:
+            if headers["transfer-encoding"].strip().lower() != "chunked":
+                raise ResponseError(f"unknown transfer encoding {headers['transfer-encoding']!r}")
+            pieces, framed, length = self._chunks(), True, None
+        elif (length := content_length(headers)) is not None:
+            pieces, framed = self._exactly(length), True
+        else:
+            pieces, framed = self._until_close(), False
+        if request.receive is not None and status in (200, 206):
+            deliver(pieces, request.receive(headers))
+            return b"", framed
+        if length is not None and length > request.limit:
+            raise ResponseError(f"the answer's body of {length} bytes is over the limit of {request.limit}")
+        return collect(pieces, request.limit), framed
+
+    def _exactly(self, length: int) -> Iterator[bytes]:
+        left = length
+        while left:
+            piece = self._buffer or self._recv(min(left, PIECE))
+            if not piece:
+                raise ConnectionClosedError(f"the answer broke off after {length - left} of {length} bytes")
+            if len(piece) > left:
+                piece, self._buffer = piece[:left], piece[left:]
+            else:
+                self._buffer = b""
+            left -= len(piece)
+            yield piece
+
+    def _until_close(self) -> Iterator[bytes]:
+        piece, self._buffer = self._buffer, b""
+        while piece or (piece := self._recv(PIECE)):
+            yield piece
+            piece = b""
+
+    def _line(self) -> bytes:
+        while (end := self._buffer.find(b"\r\n")) < 0:
+            if len(self._buffer) > MAX_HEAD:
+                raise ResponseError("a chunk's line in the answer does not end")
+            piece = self._recv(MAX_HEAD)
+            if not piece:
+                raise ConnectionClosedError("the answer broke off between two chunks")
+            self._buffer += piece
+        line, self._buffer = self._buffer[:end], self._buffer[end + 2 :]
+        return line
+
+    def _chunks(self) -> Iterator[bytes]:
+        while size := _chunk_size(self._line()):
+            yield from self._exactly(size)
+            if self._line():
+                raise ResponseError("a chunk in the answer is longer than it says")
+        while self._line():
+            pass
+
+
+def deliver(pieces: Iterator[bytes], sink: Sink) -> None:
+    for piece in pieces:
+        sink(piece)
+
+
+def collect(pieces: Iterator[bytes], limit: int) -> bytes:
+    collected = []
+    for piece in pieces:
+        limit -= len(piece)
+        if limit < 0:
+            raise ResponseError("the answer's body is over the limit")
+        collected.append(piece)
+    return collected[0] if len(collected) == 1 else b"".join(collected)
+
+
+def parse_head(head: bytes) -> tuple[bytes, int, dict[str, str]]:
+    """HTTP version, status and headers of a head without its last, empty line."""
+    lines = head.split(b"\r\n")
+    version, _, rest = lines[0].partition(b" ")
+    status = rest[:3]
+    if (
+        version not in (b"HTTP/1.1", b"HTTP/1.0")
+        or not status.isdigit()
+        or len(rest) < 3
+        or rest[3:4] not in (b"", b" ")
+    ):
+        raise ResponseError("the answer is no HTTP", hint="check the endpoint's port, and http or https")
+    headers: dict[str, str] = {}
+    for line in lines[1:]:
+        name, colon, value = line.partition(b":")
+        if not colon or not name or name != name.strip() or b"\n" in line or b"\r" in line or b"\0" in line:
+            raise ResponseError("the answer has a malformed header")
+        key = name.decode("latin-1").lower()
+        text = value.strip(b" \t").decode("latin-1")
+        headers[key] = f"{headers[key]}, {text}" if key in headers else text
+    return version, int(status), headers
+
+
+def content_length(headers: Headers) -> int | None:
+    text = headers.get("content-length")
+    if text is None:
+        return None
+    lengths = {part.strip() for part in text.split(",")}
+    length = lengths.pop()
+    if lengths or not (length.isascii() and length.isdigit()) or len(length) > _CONTENT_LENGTH_DIGITS:
+        raise ResponseError("the answer's Content-Length is malformed")
+    return int(length)
+
+
+def _chunk_size(line: bytes) -> int:
+    digits = line.partition(b";")[0].strip()
+    if not digits or len(digits) > 15 or any(byte not in b"0123456789abcdefABCDEF" for byte in digits):
+        raise ResponseError("a chunk's size in the answer is malformed")
+    return int(digits, 16)

@@ -1,0 +1,221 @@
+"""Keys: what S3 can hold, where a key may lie on a disk, and how it is shown. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from datetime import date
+from fnmatch import fnmatchcase
+
+from timetrace.errors import InvalidKeyError
+
+CASSETTE_PATTERNS = ("*.json", "*.json.gz", "*.yaml", "*.yml")
+
+MAX_KEY_BYTES = 1024
+
+_TYPES = (
+    (".json", "application/json"),
+    (".json.gz", "application/gzip"),
+    (".yaml", "application/yaml"),
+    (".yml", "application/yaml"),
+)
+
+
+def key_problem(key: str) -> str | None:
+    """Why S3 cannot hold this whole key (its prefix included), or None."""
+    if not key:
+        return "an empty key"
+    try:
+        size = len(key.encode())
+    except UnicodeEncodeError:
+        return "the name is not valid UTF-8"
+    if size > MAX_KEY_BYTES:
+        return f"the key is {size} bytes long, S3 takes {MAX_KEY_BYTES}"
+    return None
+
+
+def check_key(key: str) -> None:
+    """Raise InvalidKeyError unless S3 can hold this whole key (its prefix included)."""
+    problem = key_problem(key)
+    if problem:
+        raise InvalidKeyError(f"{visible(key)}: {problem}" if key else problem)
+
+
+def join(prefix: str, key: str) -> str:
+    """The whole key: `cassettes` and `a.json` give `cassettes/a.json`."""
+    return f"{prefix}/{key}" if prefix else key
+
+
+def relative(prefix: str, full_key: str) -> str:
+    """The inverse of `join`. Raises InvalidKeyError for a key outside of the prefix."""
+    if not prefix:
+        return full_key
+    if not full_key.startswith(prefix + "/"):
+        raise InvalidKeyError(f"{visible(full_key)}: not below the prefix {visible(prefix)}/")
+    return full_key[len(prefix) + 1 :]
+
+
+def is_date(name: str) -> bool:
+    """Whether a folder's name is a day of the calendar, YYYY-MM-DD."""
+    if not re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", name):
+        return False
+    try:
+        date.fromisoformat(name)
+    except ValueError:
+        return False
+    return True
+
+
+def default_key(absolute_parts: Sequence[str]) -> str:
+    """The key of a file that was given none: its name, below its folder's where that is a date."""
+    *folders, name = absolute_parts
+    return f"{folders[-1]}/{name}" if folders and is_date(folders[-1]) else name
+
+
+def parse_uri(text: str) -> tuple[str, str] | None:
+    """Bucket and whole key of an `s3://bucket/key`; None for anything else.
+
+    The key is taken as it stands: no percent-decoding, and `?` and `#` belong to it.
+    """
+    if not text.startswith("s3://"):
+        return None
+    bucket, _, key = text[len("s3://") :].partition("/")
+    if not bucket or not key:
+        missing = "key" if bucket else "bucket"
+        raise InvalidKeyError(f"{visible(text)}: no {missing} in this URI: write s3://BUCKET/KEY")
+    check_key(key)
+    return bucket, key
+
+
+# 11 + 16 + 4 = 31 bytes: it fits on every file system. With an accent: the probe of how names are folded.
+_TEMPORARY = re.compile("[.]timetrace-[0-9a-f]{16}(\u00e9|e\u0301)?[.]tmp", re.IGNORECASE)
+
+
+def is_temporary(name: str) -> bool:
+    """Whether a file's name is one of those that a download has until it is complete."""
+    return name.startswith(".") and _TEMPORARY.fullmatch(name) is not None
+
+
+def posix_refusal(key: str, name_max: int = 255) -> str | None:
+    """Why this key has no safe path below a folder under POSIX rules, or None.
+
+    `name_max` is what the file system takes for one name, in bytes of UTF-8.
+    """
+    try:
+        size = len(key.encode())
+    except UnicodeEncodeError:
+        return "the name is not valid UTF-8"
+    reason = _structural_refusal(key)
+    if reason or size <= name_max:
+        return reason
+    return _first(key, lambda part: _long(len(part.encode()), name_max, "bytes"))
+
+
+_WINDOWS_CHARACTERS = re.compile(r'[\x00-\x1f<>:"|?*\\]')
+# Devices, in any folder and whatever extension follows: Microsoft, "Naming Files, Paths, and Namespaces".
+_WINDOWS_DEVICES = frozenset(
+    ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"]
+    + [port + digit for port in ("COM", "LPT") for digit in "0123456789¹²³"]
+)
+_WINDOWS_NAME_MAX = 255  # UTF-16 code units
+
+
+def windows_refusal(key: str) -> str | None:
+    """Why this key has no safe path below a folder under Windows' rules, or None."""
+    try:
+        key.encode()
+    except UnicodeEncodeError:
+        return "the name is not valid UTF-8"
+    return _structural_refusal(key) or _first(key, _windows_part_refusal)
+
+
+def refusal(key: str, *, windows: bool) -> str | None:
+    """Why this key has no safe path on that kind of system, or None."""
+    return windows_refusal(key) if windows else posix_refusal(key)
+
+
+def _structural_refusal(key: str) -> str | None:
+    if not key:
+        return "an empty key"
+    if "\0" in key:
+        return "a NUL character in the key"
+    if key.startswith("/"):
+        return "a key that starts with '/' would leave the folder"
+    if key.endswith("/"):
+        return "a key that ends in '/' names a folder, not a file"
+    return _first(key, _part_refusal)
+
+
+def _part_refusal(part: str) -> str | None:
+    if not part:
+        return "an empty part ('//') has no place in a path"
+    if part in (".", ".."):
+        return f"a part {part!r} would lead elsewhere"
+    if is_temporary(part):
+        return "a name that timetrace uses for its temporary files"
+    return None
+
+
+def _windows_part_refusal(part: str) -> str | None:
+    forbidden = _WINDOWS_CHARACTERS.search(part)
+    if forbidden:
+        return f"Windows takes no {visible(forbidden[0])!r} in a name"
+    if part[-1] in " .":
+        return "Windows drops a dot or a blank at the end of a name"
+    device = part.partition(".")[0].rstrip(" ").upper()
+    if device in _WINDOWS_DEVICES:
+        return f"{device} is the name of a device on Windows"
+    return _long(len(part.encode("utf-16-le")) // 2, _WINDOWS_NAME_MAX, "UTF-16 units")
+
+
+def _long(size: int, limit: int, unit: str) -> str | None:
+    return f"a name of {size} {unit}, the file system takes {limit}" if size > limit else None
+
+
+def _first(key: str, judge: Callable[[str], str | None]) -> str | None:
+    for part in key.split("/"):
+        reason = judge(part)
+        if reason:
+            return reason
+    return None
+
+
+def content_type(key: str) -> str:
+    """The Content-Type to store this key's object with."""
+    return next((kind for suffix, kind in _TYPES if key.endswith(suffix)), "application/octet-stream")
+
+
+def matches(key: str, patterns: Iterable[str]) -> bool:
+    """Whether the key's last part matches one of the globs; upper and lower case differ on every system."""
+    return matcher(patterns)(key.rpartition("/")[2])
+
+
+def matcher(patterns: Iterable[str]) -> Callable[[str], bool]:
+    """`matches` for many names: a function of the last part alone."""
+    patterns = tuple(patterns)
+    plain = [pattern for pattern in patterns if re.fullmatch(r"\*[^*?[]*", pattern)]
+    globs = [pattern for pattern in patterns if pattern not in plain]
+    endings = tuple(pattern[1:] for pattern in plain)  # twenty times as fast as a glob
+    return lambda name: name.endswith(endings) or any(fnmatchcase(name, glob) for glob in globs)
+
+
+# Controls, marks and overrides of writing direction, line and paragraph separators, lone surrogates,
+# the byte-order mark and interlinear annotation. Joiners (U+200C, U+200D) stay: Persian and emoji need them.
+_UNSEEN = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb]"
+)
+
+
+def visible(text: str) -> str:
+    r"""The text on one line, with what a terminal would act on or hide made visible.
+
+    `\x1b` is a control character or, from `\x80` on, a byte that is not UTF-8; others are `\u202e`.
+    """
+    return text if text.isprintable() else _UNSEEN.sub(_escaped, text)
+
+
+def _escaped(match: re.Match[str]) -> str:
+    point = ord(match[0])
+    if 0xDC80 <= point <= 0xDCFF:  # os.fsdecode() keeps a byte that is not UTF-8 as U+DC00 + byte
+        return f"\\x{point - 0xDC00:02x}"
+    return f"\\x{point:02x}" if point < 0x80 else f"\\u{point:04x}"

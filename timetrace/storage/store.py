@@ -1,0 +1,298 @@
+"""S3Store: cassettes in a bucket, by keys relative to a prefix."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypeVar
+
+from timetrace.errors import ConfigError, RefusedKeyError, TimetraceError
+from timetrace.s3.client import S3Client
+from timetrace.s3.credentials import Credentials, not_found
+from timetrace.s3.endpoint import resolve_endpoint
+from timetrace.s3.operations import GetObject, ObjectStat, ObjectSummary
+from timetrace.s3.profiles import Profiles
+from timetrace.s3.sigv4 import MAX_EXPIRES
+from timetrace.storage import cassettes, content, keys
+from timetrace.storage.config import S3Config, resolve
+from timetrace.storage.folder import Folder
+from timetrace.storage.mirror import Sync
+from timetrace.storage.objects import Objects
+from timetrace.storage.partial import open_target
+from timetrace.storage.report import Action, OnResult, SyncItem, SyncReport, Tally
+from timetrace.storage.workers import is_fatal, run_all
+
+PathLike = str | os.PathLike[str]
+Job = TypeVar("Job")
+
+
+class S3Store:
+    """Cassettes in one bucket. Safe to share between threads; close it, or use it as a context manager.
+
+    What `config` leaves None comes from the environment, a profile or the defaults, in this order; ConfigError
+    for what is malformed or missing. Every method may raise a RequestError of `timetrace.errors`; keys are
+    relative to the prefix, in and out.
+    """
+
+    def __init__(self, config: S3Config | None = None) -> None:
+        from timetrace.s3.transport import Transport
+
+        environ = dict(os.environ)
+        resolved = resolve(config or S3Config(), environ)
+        self.config = resolved
+        self.bucket = resolved.bucket or ""
+        self.prefix = resolved.prefix or ""
+        self._concurrency = resolved.max_concurrency or 1
+        self._transport = Transport(
+            connect_timeout=resolved.connect_timeout or 10.0,
+            read_timeout=resolved.read_timeout or 60.0,
+            ca_bundle=resolved.ca_bundle,
+            environ=environ,
+        )
+        client = S3Client(
+            self.bucket,
+            region=resolved.region or "us-east-1",
+            resolve=lambda region: resolve_endpoint(
+                self.bucket,
+                region=region,
+                endpoint_url=resolved.endpoint_url,
+                addressing_style=resolved.addressing_style or "auto",
+            ),
+            credentials=_provider(resolved, environ),
+            transport=self._transport,
+            max_attempts=resolved.max_attempts or 1,
+        )
+        self._objects = Objects(client, self.prefix)
+
+    def __enter__(self) -> S3Store:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"S3Store({self.uri('')!r})"
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        self._transport.close()
+
+    def uri(self, key: str) -> str:
+        """`s3://bucket/prefix/key`."""
+        return f"s3://{self.bucket}/{keys.join(self.prefix, key)}"
+
+    # One cassette
+
+    def upload(self, path: PathLike, remote_key: str | None = None) -> str:
+        """Store the file at `path` and return its key.
+
+        Without `remote_key` that is the file's name, below its folder's name if this is a date
+        (`2026-01-15/POST__checkout.json`). FileNotFoundError and other OSErrors as open() has them.
+        """
+        place = os.fspath(path)
+        if os.path.isdir(place):
+            raise IsADirectoryError(f"{place} is a folder: sync_upload takes folders")
+        key = keys.default_key(Path(os.path.abspath(place)).parts) if remote_key is None else remote_key
+        full = self._objects.full(key)
+        self._objects.put(full, content.load(place, os.stat(place).st_size))
+        return key
+
+    def download(self, key: str, local_path: PathLike | None = None) -> Path:
+        """Fetch a cassette into the file `local_path` and return its path.
+
+        The file appears whole or not at all; missing parent folders are made. Without `local_path` it is the
+        last part of `key`, in the current folder. NoSuchKeyError, IntegrityError, RefusedKeyError.
+        """
+        full = self._objects.full(key)
+        if local_path is None:
+            name = key.rpartition("/")[2]
+            if reason := keys.refusal(name, windows=os.name == "nt"):
+                raise RefusedKeyError(f"{key} has no safe file name ({reason}): give a path for it")
+            local_path = name
+        with open_target(local_path) as target:
+            self._objects.get(full, target)
+            target.commit()
+        return Path(local_path)
+
+    def read(self, key: str) -> Any:
+        """The value of a JSON cassette (`.json`, or gzipped with `.gz`); CassetteError says where it is broken."""
+        return cassettes.decode(key, self.read_bytes(key))
+
+    def write(self, key: str, data: Any) -> str:
+        """Store `data` as JSON (gzipped if `key` ends in `.gz`) and return the key; CassetteError if it is none."""
+        return self.write_bytes(key, cassettes.encode(key, data))
+
+    def read_bytes(self, key: str) -> bytes:
+        """The content as it is stored."""
+        return self._objects.read(self._objects.full(key))
+
+    def write_bytes(self, key: str, data: bytes, *, content_type: str | None = None) -> str:
+        """Store `data` as it is and return the key. The content type is made from the key's name if left out."""
+        full = self._objects.full(key)
+        self._objects.put(full, content.content_of(bytes(data)), content_type)
+        return key
+
+    def stat(self, key: str) -> ObjectStat:
+        """Size in bytes, ETag, time, content type and metadata; NoSuchKeyError if there is no such object."""
+        return self._relative(self._objects.stat(self._objects.full(key)), key)
+
+    def exists(self, key: str) -> bool:
+        """False only if the server says that the key is missing; every other trouble raises."""
+        return self._objects.exists(self._objects.full(key))
+
+    def delete(self, key: str) -> None:
+        """Delete the object. S3 does not tell whether there was one."""
+        self._objects.delete(self._objects.full(key))
+
+    def presign(self, key: str, *, expires: int = 3600) -> str:
+        """A URL that gets the object without credentials for `expires` seconds: 1 to 604,800 (7 days)."""
+        if not 1 <= expires <= MAX_EXPIRES:
+            raise ConfigError(f"expires is {expires} seconds: S3 allows 1 to {MAX_EXPIRES} (7 days)")
+        return self._objects.client.presign(GetObject(self._objects.full(key)), expires)
+
+    # Many cassettes
+
+    def list(self, prefix: str = "", limit: int | None = None) -> Iterator[str]:
+        """The keys that begin with `prefix`, in the server's order: all of them, or `limit`."""
+        return (found.key for found in self.objects(prefix, limit))
+
+    def objects(self, prefix: str = "", limit: int | None = None) -> Iterator[ObjectSummary]:
+        """Key, size in bytes, ETag and time of what `list` gives. Markers of folders are left out."""
+        if limit is not None and limit < 0:
+            raise ConfigError(f"limit is {limit}: it must not be negative")
+        return self._listed(keys.join(self.prefix, prefix), limit)
+
+    def _listed(self, full_prefix: str, limit: int | None) -> Iterator[ObjectSummary]:
+        cut = len(keys.join(self.prefix, ""))
+        for key, size, etag, modified in self._objects.listed(full_prefix, limit):
+            if len(key) > cut:
+                yield ObjectSummary(key[cut:], size, etag, modified)
+
+    def upload_files(self, items: Iterable[tuple[PathLike, str]], *, on_result: OnResult | None = None) -> SyncReport:
+        """Store files given as (path, key), many at once. One that fails does not stop the others."""
+
+        def send(item: tuple[PathLike, str]) -> SyncItem:
+            path, key = os.fspath(item[0]), item[1]
+            full = self._objects.full(key)
+            loaded = content.load(path, os.stat(path).st_size)
+            self._objects.put(full, loaded)
+            return SyncItem("upload", key, path, loaded.hashes.size)
+
+        return self._each(items, send, lambda item: SyncItem("fail", item[1], os.fspath(item[0])), on_result)
+
+    def download_files(
+        self, names: Iterable[str], local_dir: PathLike = ".", *, on_result: OnResult | None = None
+    ) -> SyncReport:
+        """Fetch the cassettes `names` into a folder, at their keys' relative paths, many at once."""
+        root = os.fspath(local_dir)
+        with Folder(root) as folder:
+
+            def fetch(key: str) -> SyncItem:
+                full = self._objects.full(key)
+                if reason := folder.refusal(key):
+                    raise RefusedKeyError(reason)
+                with folder.create(key) as target:
+                    size = self._objects.get(full, target).size
+                    target.commit()
+                return SyncItem("download", key, os.path.join(root, *key.split("/")), size)
+
+            return self._each(names, fetch, lambda key: SyncItem("fail", key, root), on_result)
+
+    def delete_files(self, names: Iterable[str], *, on_result: OnResult | None = None) -> SyncReport:
+        """Delete the objects `names`, many at once."""
+
+        def remove(key: str) -> SyncItem:
+            self.delete(key)
+            return SyncItem("delete", key)
+
+        return self._each(names, remove, lambda key: SyncItem("fail", key), on_result)
+
+    def sync_upload(
+        self,
+        local_dir: PathLike,
+        remote_prefix: str = "",
+        *,
+        dry_run: bool = False,
+        follow_symlinks: bool = False,
+        on_result: OnResult | None = None,
+    ) -> SyncReport:
+        """Store all cassettes below `local_dir` that the bucket lacks or holds otherwise.
+
+        Content decides, never times. A file that fails is in the report and does not stop the others;
+        FileNotFoundError and NotADirectoryError for the folder itself, RequestError if nothing can go on.
+        """
+        root = os.fspath(local_dir)
+        if not os.path.isdir(root):
+            kind = NotADirectoryError if os.path.exists(root) else FileNotFoundError
+            raise kind(f"{root} is no folder" if kind is NotADirectoryError else f"there is no folder {root}")
+        sync = self._sync(root, remote_prefix, dry_run, follow_symlinks, on_result)
+        sync.up()
+        return sync.tally.report()
+
+    def sync_download(
+        self,
+        local_dir: PathLike,
+        remote_prefix: str = "",
+        *,
+        dry_run: bool = False,
+        follow_symlinks: bool = False,
+        on_result: OnResult | None = None,
+    ) -> SyncReport:
+        """Fetch all cassettes that `local_dir` lacks or holds otherwise; the folder is made if it is missing.
+
+        No key leaves the folder: one that would is refused, named in the report, and does not stop the others.
+        """
+        sync = self._sync(os.fspath(local_dir), remote_prefix, dry_run, follow_symlinks, on_result)
+        sync.down()
+        return sync.tally.report()
+
+    def _sync(
+        self, root: str, remote_prefix: str, dry_run: bool, follow_symlinks: bool, on_result: OnResult | None
+    ) -> Sync:
+        below = keys.join(self.prefix, keys.join(remote_prefix.removesuffix("/"), ""))
+        tally = Tally(on_result, dry_run=dry_run)
+        return Sync(self._objects, root, below, tally, self._concurrency, dry_run, follow_symlinks)
+
+    def _each(
+        self,
+        items: Iterable[Job],
+        work: Callable[[Job], SyncItem],
+        named: Callable[[Job], SyncItem],
+        on_result: OnResult | None,
+    ) -> SyncReport:
+        tally = Tally(on_result)
+
+        def guarded(item: Job) -> None:
+            try:
+                tally.add(work(item))
+            except (OSError, TimetraceError) as error:
+                if is_fatal(error):
+                    raise
+                failed = named(item)
+                action: Action = "refuse" if isinstance(error, RefusedKeyError) else "fail"
+                tally.add(SyncItem(action, failed.key, failed.path, reason=str(error), error=error))
+
+        run_all(items, guarded, self._concurrency)
+        return tally.report()
+
+    def _relative(self, stat: ObjectStat, key: str) -> ObjectStat:
+        from dataclasses import replace
+
+        return replace(stat, key=key)
+
+
+def _provider(config: S3Config, environ: Mapping[str, str]) -> Callable[[], Credentials | None]:
+    if config.no_sign_request:
+        return lambda: None
+    if config.access_key and config.secret_key:
+        given = Credentials(config.access_key, config.secret_key, config.session_token)
+        return lambda: given
+
+    def missing() -> Credentials | None:
+        raise not_found(Profiles(environ, config.profile), explicit_profile=config.profile is not None)
+
+    return missing
