@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 
@@ -33,6 +34,14 @@ class CassetteError(TimetraceError, ValueError):
     """Content that is not what `read` and `write` speak: JSON."""
 
 
+class DeletionRefusedError(TimetraceError):
+    """A sync would delete so much that it has to be told to. `keys` are those that it would delete."""
+
+    def __init__(self, reason: str, keys: Sequence[str] = ()) -> None:
+        super().__init__(reason)
+        self.keys = keys
+
+
 class RequestError(TimetraceError):
     """A request that did not do what it was sent for.
 
@@ -58,6 +67,16 @@ class RequestError(TimetraceError):
         advice = f": {self.advice}" if self.advice else ""
         return f"{where}{self.reason}{tries}{advice}"
 
+    def __reduce__(self) -> tuple[object, ...]:
+        # Pickle would call the class with `args`, which some of them do not take.
+        return _revived, (type(self), self.args, vars(self))
+
+
+def _revived(kind: type[RequestError], args: tuple[object, ...], state: dict[str, object]) -> RequestError:
+    error = kind.__new__(kind, *args)
+    vars(error).update(state)
+    return error
+
 
 class IntegrityError(RequestError):
     """The bytes that came are not those that a checksum or a length promised."""
@@ -69,6 +88,10 @@ class ResponseError(RequestError):
     """An answer that no S3 server gives: broken HTTP, broken XML, a page of some proxy."""
 
     hint = "check that the endpoint is an S3 server"
+
+
+class RangeIgnoredError(ResponseError):
+    """The server does not send ranges of an object."""
 
 
 class TransportError(RequestError):
@@ -175,6 +198,18 @@ class ArchivedObjectError(S3Error):
 
 class PreconditionFailedError(S3Error):
     hint = "the object exists, or is another than was expected"
+
+
+class ConflictError(S3Error):
+    """Another request for the same key was under way."""
+
+    hint = "try again"
+
+
+class NoSuchUploadError(S3Error):
+    """The multipart upload was completed or aborted."""
+
+    hint = "the upload was completed or aborted by another; start it anew"
 
 
 class UnsupportedError(S3Error):

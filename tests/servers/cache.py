@@ -6,6 +6,7 @@ import fcntl
 import hashlib
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -13,21 +14,29 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from tests.servers.versions import GO
+
+STAMP = ".complete"
 
 
 class UnavailableError(Exception):
     """A server cannot be had here; the message says why."""
 
 
+# Tests change HOME and more: installs go by what was there before.
+_ENVIRON = dict(os.environ)
+ROOT_VARIABLE = "TIMETRACE_TEST_CACHE"
+
+
 def root() -> Path:
     """`TIMETRACE_TEST_CACHE`, else a folder where the system keeps caches."""
-    if chosen := os.environ.get("TIMETRACE_TEST_CACHE"):
+    if chosen := os.environ.get(ROOT_VARIABLE):
         return Path(chosen).absolute()
-    base = os.environ.get("XDG_CACHE_HOME")
+    base = _ENVIRON.get("XDG_CACHE_HOME")
     if not base:
-        home = os.environ.get("HOME")
+        home = _ENVIRON.get("HOME")
         base = os.path.join(home, ".cache") if home else tempfile.gettempdir()
     return Path(base, "timetrace").absolute()
 
@@ -43,7 +52,7 @@ def locked(path: Path) -> Iterator[None]:
 def entry(name: str, build: Callable[[Path], None]) -> Path:
     """The folder `name`, made by `build` unless an earlier run did. The stamp comes last."""
     folder = root() / name
-    stamp = folder / ".complete"
+    stamp = folder / STAMP
     if not stamp.exists():
         with locked(root() / f"{name}.lock"):
             if not stamp.exists():
@@ -58,7 +67,7 @@ def run(args: Sequence[str | os.PathLike[str]], **env: str) -> None:
     """Run a step of an installation; UnavailableError with the end of its output if it fails."""
     try:
         done = subprocess.run(
-            args, env={**os.environ, **env}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            args, env={**_ENVIRON, **env}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )
     except OSError as error:
         raise UnavailableError(f"{args[0]} cannot be run ({error.strerror})") from error
@@ -74,10 +83,29 @@ def venv(name: str, requirements: Sequence[str]) -> Path:
 
     def build(folder: Path) -> None:
         run([sys.executable, "-m", "venv", folder])
-        pip = [folder / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         run([*pip, *requirements], PYTHONPATH="", PIP_USER="0", PIP_REQUIRE_VIRTUALENV="0")
 
-    return entry(f"{name}-{digest}-{version}", build) / "bin" / "python"
+    folder = f"{name}-{digest}-{version}"
+    if not (root() / folder / "bin" / "python").exists():  # never made, or the Python that it leads to is gone
+        (root() / folder / STAMP).unlink(missing_ok=True)
+    return entry(folder, build) / "bin" / "python"
+
+
+class Program(NamedTuple):
+    path: Path
+    version: str
+    origin: str
+
+
+def program(name: str, package: str) -> Program:
+    """The program of this name on PATH, else built from a pinned Go module."""
+    if found := shutil.which(name):
+        told = subprocess.run([found, "--version"], stdin=subprocess.DEVNULL, capture_output=True, text=True).stdout
+        numbers = re.findall(r"\d[\w.:+-]+", told)
+        return Program(Path(found), numbers[0] if numbers else "?", "PATH")
+    version = re.sub(r"v0\.0\.0-(\d{4})(\d\d)(\d\d).*", r"\1-\2-\3", package.rpartition("@")[2])
+    return Program(go_program(name, package), version.removeprefix("v"), "Go build")
 
 
 def go_program(name: str, package: str) -> Path:

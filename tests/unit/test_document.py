@@ -9,7 +9,7 @@ from timetrace.s3 import document
 
 
 def test_tags_lose_their_namespace() -> None:
-    root = document.parse(b'<?xml version="1.0"?><A xmlns="http://s3.example/doc/"><B>x</B></A>')
+    root = document.parse(b'<?xml version="1.0"?><A xmlns="http://s3.example/doc/"><B>x</B></A>', "A")
     assert (root.tag, document.text(root, "B"), document.text(root, "C", "none")) == ("A", "x", "none")
 
 
@@ -24,7 +24,7 @@ def test_tags_lose_their_namespace() -> None:
 )
 def test_a_doctype_is_refused_in_any_encoding(body: bytes) -> None:
     with pytest.raises(ResponseError):
-        document.parse(body)
+        document.parse(body, "a")
 
 
 @pytest.mark.parametrize(
@@ -32,22 +32,35 @@ def test_a_doctype_is_refused_in_any_encoding(body: bytes) -> None:
 )
 def test_what_is_no_xml_is_an_error(body: bytes) -> None:
     with pytest.raises(ResponseError):
-        document.parse(body)
+        document.parse(body, "a")
 
 
 def test_deep_xml_is_refused() -> None:
     with pytest.raises(ResponseError, match="deep"):
-        document.parse(b"<a>" * 5000 + b"</a>" * 5000)
+        document.parse(b"<a>" * 5000 + b"</a>" * 5000, "a")
 
 
 def test_endless_elements_are_refused() -> None:
     with pytest.raises(ResponseError, match="too many"):
-        document.parse(b"<a>" + b"<b/>" * 300_000 + b"</a>")
+        document.parse(b"<a>" + b"<b/>" * 300_000 + b"</a>", "a")
 
 
 @given(st.binary(max_size=100) | st.text(max_size=100).map(lambda text: f"<a>{text}</a>".encode("utf-8", "ignore")))
 def test_whatever_comes_is_a_tree_or_our_error(body: bytes) -> None:
     try:
-        assert isinstance(document.parse(body).tag, str)
+        assert isinstance(document.parse(body, "a").tag, str)
     except ResponseError:
         pass
+
+
+def test_another_root_is_an_error() -> None:
+    with pytest.raises(ResponseError, match="no ListBucketResult"):
+        document.parse(b"<Else/>", "ListBucketResult")
+
+
+@given(
+    st.text(st.characters(codec="utf-8", exclude_categories=["Cc"], include_characters="\t\r\n", max_codepoint=0xD7FF))
+)
+def test_escaped_text_is_read_as_it_was(text: str) -> None:
+    root = document.parse(f"<a><b>{document.escape(text)}</b></a>".encode(), "a")
+    assert document.text(root, "b") == text

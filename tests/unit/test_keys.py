@@ -252,27 +252,6 @@ class TestNamesOfFiles:
         assert keys.content_type(key) == kind
 
     @pytest.mark.parametrize(
-        ("key", "patterns", "taken"),
-        [
-            ("a/b.json", keys.CASSETTE_PATTERNS, True),
-            ("b.json.gz", keys.CASSETTE_PATTERNS, True),
-            (".json", keys.CASSETTE_PATTERNS, True),
-            ("b.yml", keys.CASSETTE_PATTERNS, True),
-            ("a.json/b.txt", keys.CASSETTE_PATTERNS, False),
-            ("b.JSON", keys.CASSETTE_PATTERNS, False),
-            ("b.gz", keys.CASSETTE_PATTERNS, False),
-            ("a/POST_b.json", ["POST_*"], True),
-            ("a/GET_b.json", ["POST_*"], False),
-            ("line\nend.json", ["*.json"], True),
-            ("a1.json", ["*[0-9].json"], True),
-            ("ab.json", ["*[0-9].json", "*.yml"], False),
-            ("a", [], False),
-        ],
-    )
-    def test_patterns_are_held_against_the_last_part(self, key: str, patterns: list[str], taken: bool) -> None:
-        assert keys.matches(key, patterns) is taken
-
-    @pytest.mark.parametrize(
         ("name", "ours"),
         [
             (".timetrace-0123456789abcdef.tmp", True),

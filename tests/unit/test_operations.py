@@ -7,14 +7,12 @@ import pytest
 from timetrace.errors import ResponseError
 from timetrace.s3.endpoint import Endpoint
 from timetrace.s3.http import Response
+from timetrace.s3.listing import ListObjectsV2, ObjectSummary, Page
 from timetrace.s3.operations import (
     DeleteObject,
     GetObject,
     HeadObject,
-    ListObjectsV2,
     ObjectStat,
-    ObjectSummary,
-    Page,
     PutObject,
     http_date,
     is_md5,
@@ -59,7 +57,14 @@ def test_a_get_asks_for_a_range_and_a_version() -> None:
 
 def test_the_size_of_a_ranged_answer_is_that_of_the_whole() -> None:
     response = Response(206, {"content-length": "10", "content-range": "bytes 0-9/443"})
-    assert GetObject("k").parse(response).size == 443
+    assert GetObject("k", byte_range=(0, 9)).parse(response).size == 443
+
+
+@pytest.mark.parametrize("status", [201, 204, 206])
+def test_a_part_is_never_taken_for_the_whole(status: int) -> None:
+    response = Response(status, {"content-length": "10", "content-range": "bytes 0-9/443"})
+    with pytest.raises(ResponseError, match=f"has status {status}"):
+        GetObject("k").parse(response)
 
 
 def test_head_and_delete_are_what_their_names_say() -> None:

@@ -138,6 +138,13 @@ def test_the_signing_key_depends_on_day_region_and_secret() -> None:
     assert len(keys) == 8
 
 
+def test_the_signing_key_is_derived_once_for_a_day_and_a_region() -> None:
+    sigv4.signing_key.cache_clear()
+    for number in range(10):
+        sigv4.sign(Request("GET", ENDPOINT, f"{number}"), CREDENTIALS, "us-east-1", NOW)
+    assert (sigv4.signing_key.cache_info().misses, sigv4.signing_key.cache_info().hits) == (1, 9)
+
+
 def test_an_anonymous_request_has_no_signature() -> None:
     assert sigv4.sign(Request("GET", ENDPOINT, "a"), None, "us-east-1", NOW) == {"host": ENDPOINT.authority}
 

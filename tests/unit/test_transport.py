@@ -81,6 +81,16 @@ def test_a_private_authority_is_trusted_where_its_bundle_is_given(ca: trustme.CA
         assert send(request(f"https://127.0.0.1:{server.port}"), HEADERS).body == b"secure"
 
 
+def test_one_tls_context_serves_all_connections(ca: trustme.CA, bundle: str) -> None:
+    with TLSServer(ca, "127.0.0.1") as server:
+        send = transport(bundle)
+        for _ in range(3):
+            assert send(request(f"https://127.0.0.1:{server.port}"), HEADERS).body == b"secure"
+            send.close()
+            # A second context would have to read it again.
+            Path(bundle).unlink(missing_ok=True)
+
+
 def test_a_name_is_checked_although_its_address_is_connected(ca: trustme.CA, bundle: str) -> None:
     with TLSServer(ca, "localhost") as server:
         assert transport(bundle)(request(f"https://localhost:{server.port}"), HEADERS).body == b"secure"

@@ -6,6 +6,7 @@ import logging
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import TypeVar
 
@@ -20,9 +21,11 @@ from timetrace.errors import (
 from timetrace.s3 import operations, retry, sigv4
 from timetrace.s3.credentials import Credentials
 from timetrace.s3.endpoint import Endpoint
-from timetrace.s3.failure import error_from
+from timetrace.s3.failure import error_from, hides_error
 from timetrace.s3.http import Headers, Request, Response
-from timetrace.s3.operations import GetObject, HeadObject, ListObjectsV2, ObjectStat, ObjectSummary, Operation
+from timetrace.s3.listing import ListObjectsV2, ObjectSummary
+from timetrace.s3.operations import GetObject, HeadObject, ObjectStat, Operation
+from timetrace.s3.pace import Pace
 
 T = TypeVar("T")
 logger = logging.getLogger("timetrace")
@@ -64,6 +67,7 @@ class S3Client:
         self._sleep = sleep
         self._skew = timedelta()
         self._budget = retry.RetryBudget()
+        self.pace = Pace()
 
     def uri(self, key: str) -> str:
         return f"s3://{self.bucket}/{key}"
@@ -101,10 +105,14 @@ class S3Client:
 
     def _send(self, request: Request, region: str, credentials: Credentials | None, attempt: int) -> Response:
         headers = sigv4.sign(request, credentials, region, self._now() + self._skew)
+        started = time.monotonic()
         if not logger.isEnabledFor(logging.DEBUG):
             response = self._transport(request, headers)
         else:
             response = self._send_logged(request, headers, attempt)
+        self.pace.note(time.monotonic() - started)
+        if request.document and response.status == 200 and hides_error(response.body):
+            response = replace(response, status=500)
         if response.status >= 300:
             error = error_from(request, response)
             if isinstance(error, ClockSkewError):
@@ -155,10 +163,11 @@ class S3Client:
 
     def list_objects(self, prefix: str = "", *, limit: int | None = None) -> Iterator[ObjectSummary]:
         """All objects below `prefix`, in the server's order, page by page."""
-        for page in self._pages(prefix, limit):
+        for page in self.list_pages(prefix, limit=limit):
             yield from page
 
-    def _pages(self, prefix: str, limit: int | None) -> Iterator[Sequence[ObjectSummary]]:
+    def list_pages(self, prefix: str = "", *, limit: int | None = None) -> Iterator[Sequence[ObjectSummary]]:
+        """The same, a page at a time."""
         token: str | None = None
         encoded = True
         while limit is None or limit > 0:

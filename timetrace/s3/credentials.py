@@ -12,8 +12,10 @@ ACCESS_KEY = "AWS_ACCESS_KEY_ID"
 SECRET_KEY = "AWS_SECRET_ACCESS_KEY"
 SESSION_TOKEN = "AWS_SESSION_TOKEN"
 
-# Ways to get keys that a profile may name, and that only other tools can go.
-_ELSEWHERE = ("role_arn", "sso_session", "sso_start_url", "credential_process", "web_identity_token_file")
+# Ways to get keys that a profile may name, and that only other tools can go. The AWS SDKs go these before they
+# look at the profile's own keys, which may be those of somebody else.
+_ELSEWHERE = ("role_arn", "sso_session", "sso_start_url", "web_identity_token_file")
+_PROCESS = "credential_process"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +44,17 @@ def find_credentials(environ: Mapping[str, str], profiles: Profiles, *, explicit
     if not explicit_profile and (environ.get(ACCESS_KEY) or environ.get(SECRET_KEY)):
         return checked(environ.get(ACCESS_KEY), environ.get(SECRET_KEY), environ.get(SESSION_TOKEN), "the environment")
     section, file = profiles.keys()
+    # A process comes between the two files.
+    before = _ELSEWHERE if file == profiles.credentials_file else (*_ELSEWHERE, _PROCESS)
+    if elsewhere := next((name for name in before if profiles.has(name)), None):
+        raise CredentialsError(
+            f"profile {profiles.name} gets its keys by {elsewhere}, which is not supported: put them into the "
+            f'environment with eval "$(aws configure export-credentials --profile {profiles.name} --format env)"'
+        )
     access_key, secret_key = section.get("aws_access_key_id"), section.get("aws_secret_access_key")
     if access_key or secret_key:
         source = f"profile {profiles.name} in {file}"
         return checked(access_key, secret_key, section.get("aws_session_token"), source)
-    for name in _ELSEWHERE:
-        if profiles.get(name):
-            raise CredentialsError(
-                f"profile {profiles.name} gets its keys by {name}, which is not supported: put them into the "
-                f'environment with eval "$(aws configure export-credentials --profile {profiles.name} --format env)"'
-            )
     return None
 
 

@@ -10,8 +10,8 @@ MAX_DEPTH = 16
 MAX_TAGS = 200_000
 
 
-def parse(body: bytes) -> Element:
-    """The document's root, with every tag stripped of its namespace, which some servers leave out."""
+def parse(body: bytes, tag: str) -> Element:
+    """The document's root, a `tag`, with every tag stripped of its namespace, which some servers leave out."""
     # The parser is told the encoding, and UTF-16, which it finds out by itself, has NULs in all its tags:
     # so no DOCTYPE hides from this search.
     if b"\0" in body:
@@ -32,6 +32,8 @@ def parse(body: bytes) -> Element:
             element.tag = element.tag.rpartition("}")[2]
         level = [child for element in level for child in element]
         if not level:
+            if root.tag != tag:
+                raise ResponseError(f"the answer's XML is no {tag}")
             return root
     raise ResponseError("the answer's XML is nested too deeply")
 
@@ -39,3 +41,10 @@ def parse(body: bytes) -> Element:
 def text(element: Element, tag: str, default: str = "") -> str:
     """The text of the child `tag`, or `default` where there is none."""
     return element.findtext(tag) or default
+
+
+def escape(text: str) -> str:
+    """`text` as an element's content. Characters that XML cannot carry at all are the caller's to keep out."""
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    # Unescaped, a parser would read a line end of its own choice.
+    return text.replace("\r", "&#13;").replace("\n", "&#10;").replace("\t", "&#9;")

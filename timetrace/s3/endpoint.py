@@ -44,8 +44,14 @@ class Endpoint:
 
 def parse_endpoint_url(url: str) -> Endpoint:
     """The server that `url` names, without any bucket; ConfigError says what is wrong with it."""
+    if not url.isprintable():
+        # urlsplit would drop line ends, and so name another host.
+        raise ConfigError(f"the endpoint {_shown(url)} has a line end or another control character")
     if "://" not in url:
         raise ConfigError(f"the endpoint {_shown(url)} has no scheme: write http://… or https://…")
+    if "@" in url:
+        # Before it is taken apart: errors of that may show a password.
+        raise ConfigError(f"the endpoint {_shown(url)} must not hold a user or a password: give keys apart from it")
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
@@ -54,8 +60,6 @@ def parse_endpoint_url(url: str) -> Endpoint:
     scheme = parts.scheme.lower()
     if scheme not in _PORTS:
         raise ConfigError(f"the endpoint {_shown(url)} is neither http nor https")
-    if "@" in parts.netloc:
-        raise ConfigError(f"the endpoint {_shown(url)} must not hold a user or a password: give keys apart from it")
     if "?" in url or "#" in url:
         raise ConfigError(f"the endpoint {_shown(url)} must not have a query or a fragment")
     if not (_is_address(host) or (_HOST.match(host) and ".." not in host)) or port == 0:

@@ -11,10 +11,12 @@ from timetrace.errors import (
     AccessDeniedError,
     ArchivedObjectError,
     ClockSkewError,
+    ConflictError,
     ExpiredCredentialsError,
     InvalidAccessKeyError,
     NoSuchBucketError,
     NoSuchKeyError,
+    NoSuchUploadError,
     PreconditionFailedError,
     ResponseError,
     S3Error,
@@ -48,7 +50,9 @@ _BY_CODE: dict[str, type[S3Error]] = {
     "IllegalLocationConstraintException": WrongRegionError,
     "InvalidObjectState": ArchivedObjectError,
     "PreconditionFailed": PreconditionFailedError,
-    "ConditionalRequestConflict": PreconditionFailedError,
+    "ConditionalRequestConflict": ConflictError,
+    "OperationAborted": ConflictError,
+    "NoSuchUpload": NoSuchUploadError,
     "NotImplemented": UnsupportedError,
     "MethodNotAllowed": UnsupportedError,
     "SlowDown": ThrottledError,
@@ -94,15 +98,18 @@ def error_from(request: Request, response: Response) -> S3Error:
     )
 
 
+def hides_error(body: bytes) -> bool:
+    """Whether the XML of a 200 is an error after all: the server began to answer before it knew."""
+    return b"<Error" in body[:500] and bool(_named(body)[0])
+
+
 def _named(body: bytes) -> tuple[str, str, str | None]:
     """Code, message and region of an error's XML; all empty where there is none."""
     if not body.strip():
         return "", "", None
     try:
-        root = document.parse(body)
+        root = document.parse(body, "Error")
     except ResponseError:
-        return "", "", None
-    if root.tag != "Error":
         return "", "", None
     message = " ".join(document.text(root, "Message").split())[:300]
     return document.text(root, "Code").strip()[:100], message, document.text(root, "Region") or None

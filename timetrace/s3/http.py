@@ -62,7 +62,7 @@ class Request:
     Every header in `headers` is signed; the transport adds those that must not be. `receive` opens,
     once for each answer 200 or 206, the sink of its body, which is then not kept in `Response.body`.
     Without it a body over `limit` bytes is refused. A `body` other than bytes comes with its hash, in the
-    header x-amz-content-sha256.
+    header x-amz-content-sha256. `document` marks calls that are answered in XML: there a 200 may hold an error.
     """
 
     method: str
@@ -73,6 +73,7 @@ class Request:
     body: bytes | Body = field(default=b"", repr=False)
     receive: Callable[[Headers], Sink] | None = field(default=None, repr=False)
     limit: int = 16 * 2**20
+    document: bool = False
 
     @property
     def path(self) -> str:

@@ -145,11 +145,13 @@ def proxy_for(scheme: str, host: str, environ: Mapping[str, str]) -> Proxy | Non
 
 
 def parse_proxy(url: str) -> Proxy:
-    parts = urlsplit(url if "://" in url else f"http://{url}")
-    try:
-        port = parts.port
-    except ValueError:
-        raise ConfigError("the proxy's port is no number: check HTTP_PROXY and HTTPS_PROXY") from None
+    parts, port = None, None
+    with suppress(ValueError):
+        parts = urlsplit(url if "://" in url else f"http://{url}")
+        port = parts.port or {"https": 443}.get(parts.scheme, 80)
+    # Raised outside of the handler: urlsplit's own error may show the password.
+    if parts is None or port is None:
+        raise ConfigError("the proxy's URL is malformed: check the host and port in HTTP_PROXY and HTTPS_PROXY")
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ConfigError(
             "only proxies of the form http://host:port or https://host:port are supported: "
@@ -159,5 +161,4 @@ def parse_proxy(url: str) -> Proxy:
     if parts.username is not None:
         pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
         authorization = f"Basic {b64encode(pair.encode()).decode()}"
-    default = 443 if parts.scheme == "https" else 80
-    return Proxy(parts.scheme, parts.hostname, port or default, authorization)
+    return Proxy(parts.scheme, parts.hostname, port, authorization)

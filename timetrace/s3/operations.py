@@ -1,23 +1,23 @@
-"""The S3 calls as values: each builds its Request and parses its Response.
+"""The S3 calls on objects as values: each builds its Request and parses its Response.
 
 Source: the Amazon S3 API Reference, one page a call.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from typing import NamedTuple, Protocol, TypeVar
-from urllib.parse import unquote_plus
+from typing import Protocol, TypeVar
 
-from timetrace.errors import ResponseError
+from timetrace.errors import RangeIgnoredError, ResponseError
 from timetrace.s3 import document
 from timetrace.s3.endpoint import Endpoint
 from timetrace.s3.http import Body, Headers, Request, Response, Sink
 
 T_co = TypeVar("T_co", covariant=True)
 METADATA = "x-amz-meta-"
+NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -28,20 +28,6 @@ class Operation(Protocol[T_co]):
     def request(self, endpoint: Endpoint) -> Request: ...
 
     def parse(self, response: Response) -> T_co: ...
-
-
-class ObjectSummary(NamedTuple):
-    """One object of a listing. `etag` is bare: without quotes or `W/`. `modified` is ISO 8601."""
-
-    key: str
-    size: int
-    etag: str
-    modified: str
-
-    @property
-    def last_modified(self) -> datetime:
-        """In UTC."""
-        return datetime.fromisoformat(self.modified.replace("Z", "+00:00")).astimezone(timezone.utc)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +58,13 @@ def bare_etag(etag: str) -> str:
     return etag.strip().removeprefix("W/").strip('"')
 
 
-def stat_from(key: str, headers: Headers, size: int | None = None) -> ObjectStat:
+def stat_from(key: str, headers: Headers) -> ObjectStat:
     encryption = headers.get("x-amz-server-side-encryption", "")
     if "x-amz-server-side-encryption-customer-algorithm" in headers:
         encryption = "customer"
     return ObjectStat(
         key=key,
-        size=_size(headers.get("content-length", "0")) if size is None else size,
+        size=_wholesize_of(headers),
         etag=bare_etag(headers.get("etag", "")),
         last_modified=http_date(headers.get("last-modified", "")),
         content_type=headers.get("content-type", ""),
@@ -86,6 +72,12 @@ def stat_from(key: str, headers: Headers, size: int | None = None) -> ObjectStat
         metadata={n.removeprefix(METADATA): v for n, v in headers.items() if n.startswith(METADATA)},
         encryption=encryption,
     )
+
+
+def _wholesize_of(headers: Headers) -> int:
+    """The object's size, of which the answer may hold only a range."""
+    whole = headers.get("content-range", "").rpartition("/")[2]
+    return size_of(whole if whole.isdigit() else headers.get("content-length", "0"))
 
 
 def http_date(text: str) -> datetime | None:
@@ -100,22 +92,40 @@ def http_date(text: str) -> datetime | None:
 
 @dataclass(frozen=True, slots=True)
 class PutObject:
-    """Parses to the ETag. `sha256` is that of the body, in lowercase hex."""
+    """Parses to the ETag. `sha256` is that of the body, in lowercase hex; `checksum` is one more header, by which the
+    server refuses a body that was damaged on its way. With `create_only` an object that exists is left alone: 412.
+    """
 
     key: str
     body: bytes | Body = field(repr=False)
     sha256: str
     content_type: str = "application/octet-stream"
     metadata: Mapping[str, str] = field(default_factory=dict)
+    content_encoding: str = ""
+    checksum: tuple[str, str] | None = None
+    create_only: bool = False
 
     def request(self, endpoint: Endpoint) -> Request:
-        headers = {"content-type": self.content_type, "x-amz-content-sha256": self.sha256}
-        for name, value in self.metadata.items():
-            headers[METADATA + name] = value
+        headers = described(self.content_type, self.content_encoding, self.metadata)
+        headers["x-amz-content-sha256"] = self.sha256
+        if self.checksum:
+            headers[self.checksum[0]] = self.checksum[1]
+        if self.create_only:
+            headers["if-none-match"] = "*"
         return Request("PUT", endpoint, self.key, headers=headers, body=self.body)
 
     def parse(self, response: Response) -> str:
         return bare_etag(response.headers.get("etag", ""))
+
+
+def described(content_type: str, content_encoding: str, metadata: Mapping[str, str]) -> dict[str, str]:
+    """The headers that an object keeps."""
+    headers = {"content-type": content_type}
+    if content_encoding:
+        headers["content-encoding"] = content_encoding
+    for name, value in metadata.items():
+        headers[METADATA + name] = value
+    return headers
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,11 +154,45 @@ class GetObject:
         return self.receive(stat_from(self.key, headers)) if self.receive else lambda piece: None
 
     def parse(self, response: Response) -> ObjectStat:
-        whole = response.headers.get("content-range", "").rpartition("/")[2]
-        stat = stat_from(self.key, response.headers, int(whole) if whole.isdigit() else None)
+        if response.status != 200 and not (response.status == 206 and self.byte_range):
+            raise ResponseError(f"the answer to a GET of the whole object has status {response.status}")
+        stat = stat_from(self.key, response.headers)
         if self.verify:
             self.verify(stat)
         return stat
+
+
+@dataclass(frozen=True, slots=True)
+class GetRange:
+    """The bytes from `start` up to `end`, which is not among them, of an object of this `size` and bare `etag`.
+
+    Parses to the object's stat, which `receive` gets first and opens a sink for. The server refuses another object
+    than that of `etag` with 412; it is sent in quotes unless `quoted` is false. RangeIgnoredError for the whole object.
+    """
+
+    key: str
+    start: int
+    end: int
+    size: int
+    etag: str
+    receive: Callable[[ObjectStat], Sink]
+    quoted: bool = True
+
+    def request(self, endpoint: Endpoint) -> Request:
+        etag = f'"{self.etag}"' if self.quoted else self.etag
+        headers = {"range": f"bytes={self.start}-{self.end - 1}", "if-match": etag}
+        return Request("GET", endpoint, self.key, headers=headers, receive=self._receive)
+
+    def _receive(self, headers: Headers) -> Sink:
+        # Some servers send a range with status 200: its Content-Range tells, and not the status.
+        if headers.get("content-range", "").removeprefix("bytes ") != f"{self.start}-{self.end - 1}/{self.size}":
+            raise RangeIgnoredError("the answer is not the range that was asked for")
+        if headers.get("content-length", "") != str(self.end - self.start):
+            raise ResponseError("the answer's length is not that of its range")
+        return self.receive(stat_from(self.key, headers))
+
+    def parse(self, response: Response) -> ObjectStat:
+        return stat_from(self.key, response.headers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,65 +217,34 @@ class DeleteObject:
         return None
 
 
-class Page(NamedTuple):
-    """`token` is None on the last page; `emulated` marks an answer of LocalStack."""
-
-    objects: list[ObjectSummary]
-    token: str | None
-    emulated: bool
-
-
 @dataclass(frozen=True, slots=True)
-class ListObjectsV2:
-    """One page. Key encoding is asked for: XML cannot carry control characters."""
+class DeleteObjects:
+    """Up to 1,000 keys. Parses to code and message of each key that could not be deleted."""
 
-    prefix: str = ""
-    token: str | None = None
-    max_keys: int | None = None
-    encoded: bool = True
+    keys: Sequence[str]
+    checksum: tuple[str, str]
     key: str = ""
 
+    @staticmethod
+    def body(keys: Sequence[str]) -> bytes:
+        objects = "".join([f"<Object><Key>{document.escape(key)}</Key></Object>" for key in keys])
+        return f'<Delete xmlns="{NAMESPACE}"><Quiet>true</Quiet>{objects}</Delete>'.encode()
+
     def request(self, endpoint: Endpoint) -> Request:
-        query = [("list-type", "2"), ("prefix", self.prefix)]
-        if self.encoded:
-            query.append(("encoding-type", "url"))
-        if self.max_keys is not None:
-            query.append(("max-keys", str(self.max_keys)))
-        if self.token is not None:
-            query.append(("continuation-token", self.token))
-        return Request("GET", endpoint, query=query)
+        headers = {"content-type": "application/xml", self.checksum[0]: self.checksum[1]}
+        body = self.body(self.keys)
+        return Request("POST", endpoint, query=[("delete", "")], headers=headers, body=body, document=True)
 
-    def parse(self, response: Response) -> Page:
-        root = document.parse(response.body)
-        if root.tag != "ListBucketResult":
-            raise ResponseError("the answer to a listing is no ListBucketResult")
-        # A server that does not encode says so by leaving the element out: `+` and `%` then mean themselves.
-        encoded = document.text(root, "EncodingType").lower() == "url"
-        objects = []
-        for contents in root.iterfind("Contents"):
-            fields = {child.tag: child.text or "" for child in contents}
-            key = fields.get("Key", "")
-            if encoded and ("%" in key or "+" in key):
-                try:
-                    key = unquote_plus(key, errors="strict")
-                except UnicodeDecodeError as error:
-                    raise ResponseError("the listing has a key that is no UTF-8") from error
-            if not key or not key.startswith(self.prefix):
-                raise ResponseError("the listing has a key outside the prefix that was asked for")
-            etag = bare_etag(fields.get("ETag", ""))
-            objects.append(ObjectSummary(key, _size(fields.get("Size", "")), etag, fields.get("LastModified", "")))
-        emulated = "x-localstack" in response.headers
-        if document.text(root, "IsTruncated").strip().lower() != "true":
-            return Page(objects, None, emulated)
-        token = document.text(root, "NextContinuationToken")
-        if not token or token == self.token:
-            raise ResponseError(
-                "the listing is cut off: the server gave no token, or the same again, for its next page"
-            )
-        return Page(objects, token, emulated)
+    def parse(self, response: Response) -> dict[str, tuple[str, str]]:
+        root = document.parse(response.body, "DeleteResult")
+        return {
+            document.text(error, "Key"): (document.text(error, "Code"), document.text(error, "Message"))
+            for error in root.iterfind("Error")
+        }
 
 
-def _size(text: str) -> int:
+def size_of(text: str) -> int:
+    """A size in bytes as a server wrote it."""
     text = text.strip()
     if not (text.isascii() and text.isdigit()) or len(text) > 18:
         raise ResponseError("the answer has a malformed size")

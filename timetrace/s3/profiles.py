@@ -46,6 +46,11 @@ class Profiles:
             return credentials, self.credentials_file
         return config, self.config_file
 
+    def has(self, name: str) -> bool:
+        """Whether either file has this setting of the profile."""
+        config, _, credentials = self._sections()
+        return bool(config.get(name) or credentials.get(name))
+
     def _sections(self) -> tuple[Section, Section, Section]:
         if self._read is None:
             config, credentials = _parse(self.config_file), _parse(self.credentials_file)
@@ -65,7 +70,7 @@ class Profiles:
 
 def _place(environ: Mapping[str, str], variable: str, name: str) -> str:
     path = environ.get(variable) or os.path.join("~", ".aws", name)
-    if not path.startswith("~"):
+    if not path.startswith(("~/", f"~{os.sep}")):
         return path
     # Not expanduser: it asks the process's own environment, and raises nothing where there is no home.
     home = environ.get("HOME") or environ.get("USERPROFILE")
@@ -74,26 +79,32 @@ def _place(environ: Mapping[str, str], variable: str, name: str) -> str:
 
 def _parse(path: str) -> RawConfigParser | None:
     try:
-        with open(path, encoding="utf-8-sig") as file:
-            text = file.read()
+        with open(path, "rb") as file:
+            data = file.read()
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except UnicodeDecodeError:
-        raise ConfigError(f"{path} is not UTF-8: mend it, or name another file in its place") from None
     except OSError as error:
         raise ConfigError(f"{path} cannot be read ({error.strerror}): check its permissions") from error
+    trouble, parser = _understood(data)
+    if trouble:
+        # Raised here, where no other error is being handled: those hold what is in the file, so maybe a secret.
+        raise ConfigError(f"{path} is {trouble}")
+    return parser
+
+
+def _understood(data: bytes) -> tuple[str, RawConfigParser]:
+    """What is wrong with a file's content, or an empty text, and what was understood of it."""
     from configparser import Error, RawConfigParser
 
-    parser = RawConfigParser(
-        default_section="", strict=False, delimiters=("=",), comment_prefixes=("#", ";"), allow_no_value=True
-    )
+    parser = RawConfigParser(default_section="", strict=False, delimiters=("=",), comment_prefixes=("#", ";"))
     try:
-        parser.read_string(text)
+        parser.read_string(data.decode("utf-8-sig"))
+    except UnicodeDecodeError:
+        return "not UTF-8: mend it, or name another file in its place", parser
     except Error as error:
-        # The parser's own message would show the line, and the line may be a secret.
         line = getattr(error, "lineno", None) or next((at for at, _ in getattr(error, "errors", [])), "?")
-        raise ConfigError(f"{path} is malformed at line {line}: sections are [name], settings name = value") from None
-    return parser
+        return f"malformed at line {line}: sections are [name], settings name = value", parser
+    return "", parser
 
 
 def _section(parser: RawConfigParser | None, name: str) -> Section | None:
@@ -104,7 +115,7 @@ def _section(parser: RawConfigParser | None, name: str) -> Section | None:
     for header in parser.sections():
         parts = header.split(None, 1)
         if [part.strip().strip("\"'") for part in parts] == wanted:
-            return {key: (value or "") for key, value in parser.items(header)}
+            return dict(parser.items(header))
     return None
 
 

@@ -25,7 +25,7 @@ _THROTTLED = {
     "BandwidthLimitExceeded",
     "PriorRequestNotComplete",
 }
-_CODES = _THROTTLED | {"RequestTimeout", "InternalError", "ServiceUnavailable"}
+_CODES = _THROTTLED | {"RequestTimeout", "InternalError", "ServiceUnavailable", "ConditionalRequestConflict"}
 
 
 def is_retryable(error: RequestError) -> bool:

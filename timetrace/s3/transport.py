@@ -7,6 +7,7 @@ normalise the path after signing, follow redirects and replay requests under an 
 from __future__ import annotations
 
 import os
+from http.client import HTTPException
 from threading import Lock
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -105,6 +106,11 @@ class Transport:
             for link in links:
                 link.close()
 
+    def __del__(self) -> None:
+        # A store that nobody closed shall not warn of its sockets in its user's tests.
+        if hasattr(self, "_idle"):
+            self.close()
+
     def _exchange(self, origin: Origin, link: _Link, request: Request, head: bytes) -> Response:
         kept = False
         try:
@@ -159,7 +165,7 @@ class Transport:
             connection = _connection(origin, address, via_port, context, proxy, max(share, 0.001))
             try:
                 connection.connect()
-            except (OSError, HTTPError) as error:
+            except (OSError, HTTPError, HTTPException) as error:
                 connection.close()
                 failure: TransportError = _translate(error, origin, proxy, self._connect_timeout)
                 if isinstance(failure, (TLSError, ProxyError)) or position == len(addresses) - 1:

@@ -26,6 +26,8 @@ def decode(key: str, data: bytes) -> Any:
         raise CassetteError(f"{key} is no UTF-8 at byte {error.start}: read_bytes gives its bytes") from error
     except RecursionError as error:
         raise CassetteError(f"{key} is nested too deeply: read_bytes gives its bytes") from error
+    except ValueError as error:
+        raise CassetteError(f"{key} has a number that is too long: read_bytes gives its bytes") from error
 
 
 def encode(key: str, value: Any) -> bytes:
@@ -54,7 +56,7 @@ def _culprit(value: Any, path: str, depth: int) -> str:
         parts = [(f"{path}[{index}]", part) for index, part in enumerate(value)]
     for inner, part in parts if depth < 50 else []:
         try:
-            json.dumps(part, allow_nan=False).encode()
+            json.dumps(part, ensure_ascii=False, allow_nan=False).encode()
         except (TypeError, ValueError, RecursionError):
             return _culprit(part, inner, depth + 1)
     return path

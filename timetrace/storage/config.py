@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-from timetrace.errors import ConfigError
-from timetrace.s3.credentials import checked, find_credentials
+from timetrace.errors import ConfigError, CredentialsError
+from timetrace.s3.credentials import Credentials, checked, find_credentials, not_found
 from timetrace.s3.endpoint import resolve_endpoint
 from timetrace.s3.profiles import Profiles
 from timetrace.storage.keys import key_problem
+
+MAX_CONCURRENCY = 1000
+# What S3 takes for a part, and for an object in one piece.
+MIN_PART = 5 * 2**20
+MAX_PART = 5 * 2**30
 
 
 @dataclass(frozen=True, slots=True)
 class S3Config:
     """Where cassettes are kept. What is None comes from the environment, the profile or a default.
 
-    Timeouts are in seconds. `addressing_style` is "auto", "path" or "virtual"; `prefix=""` means none.
-    docs/configuration.md lists the variables.
+    Timeouts are in seconds, sizes in bytes or as a text such as "64MB". `addressing_style` is "auto", "path" or
+    "virtual"; `prefix=""` means none. docs/configuration.md lists the variables.
     """
 
     bucket: str | None = None
@@ -38,6 +44,8 @@ class S3Config:
     read_timeout: float | None = None
     max_attempts: int | None = None
     max_concurrency: int | None = None
+    multipart_threshold: int | str | None = None
+    part_size: int | str | None = None
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None, **overrides: Any) -> S3Config:
@@ -54,7 +62,7 @@ def _text(name: str, value: Any) -> str:
 def _seconds(name: str, value: Any) -> float:
     try:
         seconds = math.nan if isinstance(value, bool) else float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         seconds = math.nan
     if not 0 < seconds <= 86400:
         raise ConfigError(f"{name} must be a number of seconds above 0, up to 86400")
@@ -66,9 +74,18 @@ def _count(name: str, value: Any) -> int:
         count = 0 if isinstance(value, (bool, float)) else int(value)
     except (TypeError, ValueError):
         count = 0
-    if not 1 <= count <= 1000:
-        raise ConfigError(f"{name} must be a whole number from 1 to 1000")
+    if not 1 <= count <= MAX_CONCURRENCY:
+        raise ConfigError(f"{name} must be a whole number from 1 to {MAX_CONCURRENCY}")
     return count
+
+
+def _size(name: str, value: Any) -> int:
+    """Bytes, from a number or from a text such as 64MB, which is read as the AWS command reads it: in 1024s."""
+    match = re.fullmatch(r"([0-9]{1,15})\s*(?:([KMGT])?i?B?)", str(value).strip(), re.IGNORECASE)
+    size = int(match[1]) * 1024 ** " KMGT".index((match[2] or " ").upper()) if match else 0
+    if not MIN_PART <= size <= MAX_PART:
+        raise ConfigError(f"{name} must be a size from 5MB to 5GB, such as 64MB")
+    return size
 
 
 class _Setting(NamedTuple):
@@ -112,12 +129,27 @@ _SETTINGS = (
         5,
         _count,
     ),
-    _Setting("max_concurrency", ("TIMETRACER_S3_MAX_CONCURRENCY",), default=8, parse=_count),
+    _Setting("max_concurrency", ("TIMETRACER_S3_MAX_CONCURRENCY",), parse=_count),
+    _Setting(
+        "multipart_threshold",
+        ("TIMETRACER_S3_MULTIPART_THRESHOLD",),
+        lambda profiles: profiles.nested("s3", "multipart_threshold"),
+        64 * 2**20,
+        _size,
+    ),
+    _Setting(
+        "part_size",
+        ("TIMETRACER_S3_PART_SIZE",),
+        lambda profiles: profiles.nested("s3", "multipart_chunksize"),
+        16 * 2**20,
+        _size,
+    ),
 )
 
 
 def resolve(config: S3Config, environ: Mapping[str, str]) -> S3Config:
     """`config` with every value that can be found; ConfigError for one that is malformed, or for no bucket."""
+    _check_types(config)
     seen = _Environment(environ)
     profile = config.profile or seen.get("TIMETRACER_S3_PROFILE")
     profiles = Profiles(seen, profile or seen.get("AWS_PROFILE") or seen.get("AWS_DEFAULT_PROFILE"))
@@ -129,6 +161,21 @@ def resolve(config: S3Config, environ: Mapping[str, str]) -> S3Config:
     resolved = replace(config, **values)
     _check(resolved)
     return _with_credentials(resolved, seen, profiles)
+
+
+def _check_types(config: S3Config) -> None:
+    """Of the fields that no `_Setting` parses."""
+    for name in ("access_key", "secret_key", "session_token", "profile"):
+        if (given := getattr(config, name)) is not None:
+            _text(name, given)
+    if config.no_sign_request not in (None, True, False):
+        raise ConfigError("no_sign_request must be True or False")
+
+
+def missing_credentials(config: S3Config, environ: Mapping[str, str]) -> CredentialsError:
+    """The error for a resolved `config` without keys: it lists where they were looked for."""
+    name = config.profile or environ.get("AWS_PROFILE") or environ.get("AWS_DEFAULT_PROFILE")
+    return not_found(Profiles(environ, name), explicit_profile=config.profile is not None)
 
 
 class _Environment(dict[str, str]):
@@ -177,7 +224,8 @@ def _with_credentials(config: S3Config, seen: _Environment, profiles: Profiles) 
     if config.no_sign_request:
         return replace(config, access_key=None, secret_key=None, session_token=None)
     if config.access_key or config.secret_key or config.session_token:
-        found = checked(config.access_key, config.secret_key, config.session_token, "access_key and secret_key")
+        given = (config.access_key, config.secret_key, config.session_token)
+        found: Credentials | None = checked(*given, "access_key and secret_key")
     else:
         found = find_credentials(seen, profiles, explicit_profile=config.profile is not None)
     if found is None:

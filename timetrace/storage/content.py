@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import os
+import tempfile
+import zlib
+from base64 import b64encode
 from collections.abc import Iterator
 from io import FileIO
-from typing import TYPE_CHECKING, NamedTuple
+from threading import Lock
+from typing import IO, TYPE_CHECKING, NamedTuple, Protocol
 
 from timetrace.errors import IntegrityError
+from timetrace.storage import packing
 from timetrace.storage.files import read_stable
 
 if TYPE_CHECKING:
-    from timetrace.s3.http import Body, Sink
+    from hashlib import _Hash
+
+    from timetrace.s3.http import Sink
     from timetrace.s3.operations import ObjectStat
 
 SHA256 = "timetrace-sha256"
@@ -23,26 +30,89 @@ HELD = 8 * 2**20
 _PIECE = 2**18
 
 
+def new_md5() -> _Hash | None:
+    """None where the system's policy has switched MD5 off altogether."""
+    try:
+        return hashlib.md5(usedforsecurity=False)
+    except (ValueError, AttributeError):
+        return None
+
+
 class Hashes(NamedTuple):
-    """`size` is in bytes; the hashes are in lowercase hex."""
+    """`size` is in bytes; the hashes are in lowercase hex. `crc32` stands in where there is no MD5."""
 
     size: int
     sha256: str
-    md5: str
+    md5: str | None
+    crc32: int = 0
+
+    @property
+    def checksum(self) -> tuple[str, str]:
+        """The header by which a server refuses a damaged body: CRC32 only without MD5, as several break on it."""
+        if self.md5 is not None:
+            return "content-md5", b64encode(bytes.fromhex(self.md5)).decode()
+        return "x-amz-checksum-crc32", b64encode(self.crc32.to_bytes(4, "big")).decode()
+
+
+class Hasher:
+    """Takes content piece by piece."""
+
+    __slots__ = ("_crc32", "_md5", "_sha256", "_size")
+
+    def __init__(self) -> None:
+        self._size = self._crc32 = 0
+        self._sha256 = hashlib.sha256()
+        self._md5 = new_md5()
+
+    def update(self, piece: bytes) -> None:
+        self._size += len(piece)
+        self._sha256.update(piece)
+        if self._md5 is None:
+            self._crc32 = zlib.crc32(piece, self._crc32)
+        else:
+            self._md5.update(piece)
+
+    def hashes(self) -> Hashes:
+        md5 = None if self._md5 is None else self._md5.hexdigest()
+        return Hashes(self._size, self._sha256.hexdigest(), md5, self._crc32)
 
 
 class Content(NamedTuple):
-    """A local file's content, or what shall become an object's."""
+    """What is stored as `body`, with its own hashes, and those of the plain content: they differ where it is packed."""
 
-    body: bytes | Body
-    hashes: Hashes
+    body: bytes | FileSlice
+    stored: Hashes
+    plain: Hashes
+    encoding: str = ""
+
+    def part(self, start: int, size: int) -> Content:
+        """A part of the body, as it is read now."""
+        if isinstance(self.body, bytes):
+            return content_of(self.body[start : start + size])
+        return self.body.source.slice(self.body.start + start, size)
+
+    def check_unchanged(self) -> None:
+        """Raise IntegrityError if the file is no longer the one that was hashed."""
+        if not isinstance(self.body, bytes):
+            self.body.source.check_unchanged()
 
 
-class FileBody:
-    """A large file as a request's body. What is not what was hashed is never sent whole."""
+class Source(Protocol):
+    """Where the bytes of a large body lie."""
 
-    def __init__(self, path: str | os.PathLike[str], size: int, sha256: str) -> None:
-        self._path = path
+    def pieces(self, start: int, size: int) -> Iterator[bytes]: ...
+
+    def slice(self, start: int, size: int) -> Content: ...
+
+    def check_unchanged(self) -> None: ...
+
+
+class FileSlice:
+    """Part of a large file, or all of it, as a request's body. What is not what was hashed is never sent whole."""
+
+    def __init__(self, source: Source, start: int, size: int, sha256: str) -> None:
+        self.source = source
+        self.start = start
         self._size = size
         self._sha256 = sha256
 
@@ -53,58 +123,155 @@ class FileBody:
         digest = hashlib.sha256()
         left = self._size
         held = b""
-        for piece in _pieces(self._path):
+        for piece in self.source.pieces(self.start, self._size):
             left -= len(piece)
-            if left < 0:
-                break
             digest.update(piece)
             if held:
                 yield held
             held = piece
         # The last piece is held back until all of them are known to be right: a short body stores nothing.
+        self.source.check_unchanged()
         if left or digest.hexdigest() != self._sha256:
-            changed = IntegrityError(f"{os.fspath(self._path)} changed while it was read")
-            changed.retryable = False
-            raise changed
+            raise _changed("the content")
         yield held
 
 
-def _pieces(path: str | os.PathLike[str]) -> Iterator[bytes]:
-    with open(path, "rb", buffering=0) as file:
-        while piece := file.read(_PIECE):
+class _Sliced:
+    """What each Source does alike."""
+
+    def pieces(self, start: int, size: int) -> Iterator[bytes]:
+        raise NotImplementedError
+
+    def slice(self, start: int, size: int) -> Content:
+        hasher = Hasher()
+        for piece in self.pieces(start, size):
+            hasher.update(piece)
+        hashes = hasher.hashes()
+        return Content(FileSlice(self, start, hashes.size, hashes.sha256), hashes, hashes)
+
+    def check_unchanged(self) -> None:
+        return None
+
+
+class LocalFile(_Sliced):
+    """A file of the user's, which may change at any moment. Each reading opens it anew."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = os.fspath(path)
+        self._state = self._now()
+
+    def _now(self) -> tuple[int, int, int]:
+        found = os.stat(self.path)
+        return found.st_ino, found.st_size, found.st_mtime_ns
+
+    @property
+    def size(self) -> int:
+        return self._state[1]
+
+    def pieces(self, start: int, size: int) -> Iterator[bytes]:
+        with open(self.path, "rb", buffering=0) as file:
+            file.seek(start)
+            yield from _read(file, size)
+
+    def check_unchanged(self) -> None:
+        if self._now() != self._state:
+            raise _changed(self.path)
+
+
+class Spool(_Sliced):
+    """A temporary file without a name, which goes when the last reader lets go of it."""
+
+    def __init__(self) -> None:
+        self._file: IO[bytes] = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115
+        self._lock = Lock()
+
+    def write(self, data: bytes) -> None:
+        self._file.write(data)
+
+    def pieces(self, start: int, size: int) -> Iterator[bytes]:
+        while size > 0:
+            with self._lock:
+                self._file.seek(start)
+                piece = self._file.read(min(size, _PIECE))
+            if not piece:
+                return
+            start += len(piece)
+            size -= len(piece)
             yield piece
 
 
-def load(path: str | os.PathLike[str], size: int) -> Content:
+def _changed(what: str) -> IntegrityError:
+    error = IntegrityError(f"{what} changed while it was read")
+    error.retryable = False
+    return error
+
+
+def _read(file: FileIO, size: int) -> Iterator[bytes]:
+    while size > 0 and (piece := file.read(min(size, _PIECE))):
+        size -= len(piece)
+        yield piece
+
+
+def load(path: str | os.PathLike[str], size: int, *, compress: bool = False) -> Content:
     """The content of the file at `path`; `size` decides whether it is held. OSError as open() has it."""
     if size <= HELD:
-        return content_of(read_stable(path))
-    with open(path, "rb", buffering=0) as file:
-        hashes = hashed(file)
-    return Content(FileBody(path, hashes.size, hashes.sha256), hashes)
+        data = read_stable(path)
+        return packed_content(data) if compress else content_of(data)
+    source = LocalFile(path)
+    if compress and source.size <= packing.MAX_UNPACKED:
+        return _spooled(source)
+    loaded = source.slice(0, source.size)
+    source.check_unchanged()
+    return loaded
+
+
+def _spooled(source: LocalFile) -> Content:
+    """The file, packed into a temporary one: a request tells its length before it begins."""
+    spool, packer = Spool(), packing.packer()
+    plain, stored = Hasher(), Hasher()
+
+    def keep(piece: bytes) -> None:
+        stored.update(piece)
+        spool.write(piece)
+
+    for piece in source.pieces(0, source.size):
+        plain.update(piece)
+        keep(packer.compress(piece))
+    keep(packer.flush())
+    source.check_unchanged()
+    hashes = stored.hashes()
+    return Content(FileSlice(spool, 0, hashes.size, hashes.sha256), hashes, plain.hashes(), packing.GZIP)
 
 
 def content_of(data: bytes) -> Content:
-    md5 = hashlib.md5(data, usedforsecurity=False)
-    return Content(data, Hashes(len(data), hashlib.sha256(data).hexdigest(), md5.hexdigest()))
+    hashes = hashes_of(data)
+    return Content(data, hashes, hashes)
+
+
+def packed_content(data: bytes) -> Content:
+    packed = packing.packed(data)
+    return Content(packed, hashes_of(packed), hashes_of(data), packing.GZIP)
+
+
+def hashes_of(data: bytes) -> Hashes:
+    hasher = Hasher()
+    hasher.update(data)
+    return hasher.hashes()
 
 
 def hashed(file: FileIO) -> Hashes:
     """The hashes of an open file, read in pieces."""
-    sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
-    size = 0
+    hasher = Hasher()
     while piece := file.read(_PIECE):
-        sha256.update(piece)
-        md5.update(piece)
-        size += len(piece)
-    return Hashes(size, sha256.hexdigest(), md5.hexdigest())
+        hasher.update(piece)
+    return hasher.hashes()
 
 
 def is_same(hashes: Hashes, stat: ObjectStat) -> bool:
     """Whether the object holds this very content, as far as its metadata can tell."""
     if known := stat.metadata.get(SHA256):
         return known == hashes.sha256
-    return hashes.md5 == stat.md5
+    return hashes.md5 is not None and hashes.md5 == stat.md5
 
 
 class Check:
@@ -112,19 +279,18 @@ class Check:
 
     def __init__(self, stat: ObjectStat, sink: Sink) -> None:
         self._sink = sink
-        self._size = 0
         self._promised = stat.metadata.get(SHA256)
-        self._digest = hashlib.sha256()
-        if self._promised is None:
-            self._promised = stat.md5
-            self._digest = hashlib.md5(usedforsecurity=False)
+        self._digest: _Hash | None = hashlib.sha256() if self._promised else None
+        if self._promised is None and stat.md5:
+            self._promised, self._digest = stat.md5, new_md5()
+        self.size = 0
 
     def __call__(self, piece: bytes) -> None:
-        self._size += len(piece)
-        if self._promised:
+        self.size += len(piece)
+        if self._digest is not None:
             self._digest.update(piece)
         self._sink(piece)
 
     def verify(self) -> None:
-        if self._promised and self._digest.hexdigest() != self._promised:
+        if self._digest is not None and self._digest.hexdigest() != self._promised:
             raise IntegrityError(f"the content's {self._digest.name.upper()} is not the one that was stored with it")

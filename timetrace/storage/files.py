@@ -5,10 +5,11 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Literal, NamedTuple
 
-from timetrace.storage.keys import CASSETTE_PATTERNS, is_temporary, matcher
+from timetrace.storage.keys import is_temporary
+from timetrace.storage.patterns import CASSETTES, Patterns
 
 READ_ATTEMPTS = 3
 
@@ -75,16 +76,16 @@ class LeftOut(NamedTuple):
 def walk(
     folder: str | os.PathLike[str],
     *,
-    patterns: Iterable[str] | None = CASSETTE_PATTERNS,
+    patterns: Patterns | None = CASSETTES,
     follow_symlinks: bool = False,
 ) -> Iterator[LocalFile | LeftOut]:
-    """The files below a folder whose names match a pattern (None: all files), in the order of `sorted(key)`.
+    """The files below a folder that `patterns` take (None: all files), in the order of `sorted(key)`.
 
     Streams: it holds the names of one folder at each level. Symlinks to files are followed, to folders
     only with `follow_symlinks`. Temporary files of ours are passed over. A folder that is missing or can't
     be read raises OSError here and now; one below it is a LeftOut that failed.
     """
-    takes = matcher(patterns) if patterns is not None else None
+    takes = patterns.matcher() if patterns else None
     return _Walk(takes, follow_symlinks).over(os.fsencode(folder))
 
 
@@ -173,7 +174,7 @@ class _Walk:
             return None
         raw = os.path.join(level.path, name)
         path = os.fsdecode(raw)
-        if self.takes is not None and not self.takes(text):
+        if self.takes is not None and not self.takes(level.prefix + text):
             return LeftOut(path, "no pattern takes it")
         try:
             found = os.stat(raw)

@@ -124,6 +124,14 @@ class Folder:
             raise refused(key, "not a regular file")
         return FileIO(fd, "rb")
 
+    def remove(self, key: str) -> None:
+        """Remove the file, or the symlink that has its name. RefusedKeyError, OSError with the path."""
+        folder, name = self._parent(key, make=False)
+        try:
+            os.unlink(folder.base + name, dir_fd=folder.fd)
+        except OSError as error:
+            raise located(error, self.path(key)) from error
+
     @cached_property
     def fold(self) -> Callable[[str], str] | None:
         """Maps names that this file system takes for one to one text; None if it tells all names apart.

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
-from fnmatch import fnmatchcase
 
 from timetrace.errors import InvalidKeyError
-
-CASSETTE_PATTERNS = ("*.json", "*.json.gz", "*.yaml", "*.yml")
 
 MAX_KEY_BYTES = 1024
 
@@ -183,20 +180,6 @@ def _first(key: str, judge: Callable[[str], str | None]) -> str | None:
 def content_type(key: str) -> str:
     """The Content-Type to store this key's object with."""
     return next((kind for suffix, kind in _TYPES if key.endswith(suffix)), "application/octet-stream")
-
-
-def matches(key: str, patterns: Iterable[str]) -> bool:
-    """Whether the key's last part matches one of the globs; upper and lower case differ on every system."""
-    return matcher(patterns)(key.rpartition("/")[2])
-
-
-def matcher(patterns: Iterable[str]) -> Callable[[str], bool]:
-    """`matches` for many names: a function of the last part alone."""
-    patterns = tuple(patterns)
-    plain = [pattern for pattern in patterns if re.fullmatch(r"\*[^*?[]*", pattern)]
-    globs = [pattern for pattern in patterns if pattern not in plain]
-    endings = tuple(pattern[1:] for pattern in plain)  # twenty times as fast as a glob
-    return lambda name: name.endswith(endings) or any(fnmatchcase(name, glob) for glob in globs)
 
 
 # Controls, marks and overrides of writing direction, line and paragraph separators, lone surrogates,

@@ -1,161 +1,183 @@
-"""Carries out a sync's plan: list both sides, settle what needs a look at the bytes, copy.
+"""Carries out a sync's plan: list both sides, settle what needs a look at the bytes, copy, delete.
 
-A dry run goes the same way and copies nothing.
+A dry run goes the same way and changes nothing.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import chain, islice
-from typing import cast
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from io import FileIO
 
 from timetrace.errors import RefusedKeyError, TimetraceError
-from timetrace.storage import content, keys
+from timetrace.storage import content, deletion, keys, packing, remote
 from timetrace.storage.files import LeftOut, walk
-from timetrace.storage.folder import Folder
-from timetrace.storage.objects import Objects
-from timetrace.storage.report import Action, SyncItem, Tally
-from timetrace.storage.sync import Entry, OutOfOrderError, Step, plan
-from timetrace.storage.workers import is_fatal, run_all
+from timetrace.storage.objects import Digest, Objects
+from timetrace.storage.options import SyncOptions
+from timetrace.storage.report import Action, SyncItem, Tally, TooManyErrors
+from timetrace.storage.sync import Entry, OutOfOrderError, Step
+from timetrace.storage.workers import Ahead, Threads, is_fatal
 
-# A listing is looked at this far before its order is believed. Disorder after that starts the sync over.
-WINDOW = 10_000
+PAGES_AHEAD = 2
+# With a progress bar the plan runs ahead, as far as this, so that there is an end to be seen.
+STEPS_AHEAD = 10_000
 
 
-@dataclass(frozen=True)
-class Sync:
+@dataclass
+class Mirror:
     """One sync between the folder `root` and what lies below `prefix`, a full key prefix or empty."""
 
     objects: Objects
     root: str
     prefix: str
     tally: Tally
-    concurrency: int
-    dry_run: bool = False
-    follow_symlinks: bool = False
-    patterns: Sequence[str] = keys.CASSETTE_PATTERNS
+    threads: Threads
+    options: SyncOptions
+    left_out: list[str] = field(default_factory=list)
 
-    def up(self) -> None:
-        self._run(
-            lambda collected: plan(
-                self._local(), self._remote(collected), refuse=lambda key: keys.key_problem(self.prefix + key)
-            ),
-            self._up_one,
-        )
+    def run(self) -> None:
+        try:
+            if self.options.delete:
+                self._run_with_deletions()
+            else:
+                self._run_streaming()
+        except TooManyErrors:
+            pass  # the tally tells
 
-    def down(self) -> None:
-        if self.dry_run and not os.path.isdir(self.root):
-            # A dry run makes no folder either.
-            self._run(lambda collected: plan(self._remote(collected), (), refuse=_refusal), self._planned)
-            return
-        with Folder(self.root) as folder:
-            self._run(
-                lambda collected: plan(self._remote(collected), self._local(), refuse=folder.refusal, fold=folder.fold),
-                lambda step: self._down_one(folder, step),
-            )
+    @property
+    def source(self) -> str:
+        """What is copied from, as an error names it."""
+        raise NotImplementedError
 
-    def _run(self, planned: Callable[[bool], Iterator[Step]], work: Callable[[Step], SyncItem]) -> None:
-        def settle(step: Step) -> None:
-            self.tally.add(self._guarded(work, step))
+    def plan(self, remote_side: Iterator[Entry]) -> Iterator[Step]:
+        raise NotImplementedError
 
-        def wanted(collected: bool) -> Iterator[Step]:
-            return (step for step in planned(collected) if step.kind != "extra")
+    def settle(self, step: Step) -> SyncItem:
+        """Do what the step asks for, and tell what came of it."""
+        raise NotImplementedError
+
+    def delete(self, extras: Sequence[Step]) -> None:
+        """Remove from the target what the source does not have."""
+        raise NotImplementedError
+
+    def open(self, key: str) -> FileIO:
+        """The local file, for reading."""
+        raise NotImplementedError
+
+    def _run_streaming(self) -> None:
+        def wanted(sort: bool) -> Iterator[Step]:
+            return (step for step in self._planned(sort) if step.kind != "extra")
 
         try:
-            run_all(wanted(self.dry_run), settle, self.concurrency)
+            self._carry_out(wanted(self.options.dry_run))
         except OutOfOrderError:
             self.tally.start_over()
-            run_all(wanted(True), settle, self.concurrency)
+            self._carry_out(wanted(True))
 
-    def _guarded(self, work: Callable[[Step], SyncItem], step: Step) -> SyncItem:
-        if step.kind == "refuse":
-            return self._item("refuse", step.key, reason=step.reason)
+    def _run_with_deletions(self) -> None:
         try:
-            return work(step)
+            steps = list(self._planned(False))
+        except OutOfOrderError:
+            self.tally.start_over()
+            steps = list(self._planned(True))
+        wanted = [step for step in steps if step.kind != "extra"]
+        extras = [step for step in steps if step.kind == "extra"]
+        if self.left_out:
+            extras = [step for step in extras if not deletion.protected(step.key, self.left_out)]
+        if not self.options.dry_run:
+            kept = sum(step.target is not None for step in wanted)
+            names = [self._relative(step.key) for step in extras]
+            deletion.check(names, kept, len(wanted), self.source, force=self.options.force)
+        self._carry_out(wanted)
+        if self.tally.has_trouble and extras:
+            self.tally.stopped = f"nothing was deleted ({len(extras)} would have been), as not everything went well"
+        elif self.options.dry_run:
+            for step in extras:
+                self.tally.add(self.item("delete", step.key))
+        elif extras:
+            self.delete(extras)
+
+    def _carry_out(self, steps: Iterable[Step]) -> None:
+        if not self.tally.on_progress:
+            self.threads.run_all(steps, self._settle)
+            return
+        with closing(Ahead(self._counted(steps), STEPS_AHEAD)) as ahead:
+            self.threads.run_all(ahead, self._settle)
+
+    def _counted(self, steps: Iterable[Step]) -> Iterator[Step]:
+        for step in steps:
+            self.tally.plan()
+            yield step
+        self.tally.plan(complete=True)
+
+    def _settle(self, step: Step) -> None:
+        self.tally.add(self._settled(step))
+
+    def _settled(self, step: Step) -> SyncItem:
+        if step.kind == "refuse":
+            return self.item("refuse", step.key, reason=step.reason)
+        try:
+            return self._verify(step) if self.options.verify else self.settle(step)
         except RefusedKeyError as error:
-            return self._item("refuse", step.key, reason=str(error), error=error)
+            return self.item("refuse", step.key, reason=str(error), error=error)
         except (OSError, TimetraceError) as error:
             if is_fatal(error):
                 raise
-            return self._item("fail", step.key, reason=str(error), error=error)
+            return self.item("fail", step.key, reason=str(error), error=error)
 
-    def _item(
+    def item(
         self, action: Action, key: str, *, size: int = 0, reason: str = "", error: Exception | None = None
     ) -> SyncItem:
-        return SyncItem(action, self.objects.relative(self.prefix + key), self._path(key), size, reason, error)
+        return SyncItem(action, self._relative(key), self.path(key), size, reason, error)
 
-    def _path(self, key: str) -> str:
-        return os.path.join(self.root, *key.split("/"))
+    def path(self, key: str) -> str:
+        return f"{self.root}{os.sep}{key}" if os.sep == "/" else os.path.join(self.root, *key.split("/"))
 
-    def _local(self) -> Iterator[Entry]:
-        for found in walk(self.root, patterns=self.patterns, follow_symlinks=self.follow_symlinks):
+    def _relative(self, key: str) -> str:
+        return self.objects.relative(self.prefix + key)
+
+    def local(self) -> Iterator[Entry]:
+        for found in walk(self.root, patterns=self.options.patterns, follow_symlinks=self.options.follow_symlinks):
             if isinstance(found, LeftOut):
+                self.left_out.append(os.path.relpath(found.path, self.root).replace(os.sep, "/"))
                 self.tally.add(SyncItem(found.action, "", found.path, reason=found.reason))
             else:
                 yield Entry(found.key, found.size)
 
-    def _remote(self, collected: bool) -> Iterator[Entry]:
-        """The listing, in order where `plan` can rely on it or `collected` says that it must not."""
-        entries = self._listed()
-        head = list(entries if collected else islice(entries, WINDOW))
-        if not collected and _rises(head):
-            return chain(head, entries)
-        head.extend(entries)
-        head.sort()
-        return iter(head)
+    def _planned(self, sort: bool) -> Iterator[Step]:
+        self.left_out.clear()
+        with closing(Ahead(self.objects.client.list_pages(self.prefix), PAGES_AHEAD)) as pages:
+            takes = self.options.patterns.matcher()
+            listed = remote.entries(pages, self.prefix, takes, self._not_taken)
+            yield from self.plan(remote.in_order(listed) if sort else remote.in_believed_order(listed))
 
-    def _listed(self) -> Iterator[Entry]:
-        cut = len(self.prefix)
-        takes = keys.matcher(self.patterns)
-        for key, size, etag, _ in self.objects.listed(self.prefix):
-            name = key[cut:]
-            if not name or (not size and name.endswith("/")):
-                continue  # a folder's marker, not a cassette
-            if takes(name):
-                yield Entry(name, size, etag)
-            else:
-                self.tally.add(SyncItem("leave out", self.objects.relative(key), reason="no pattern takes it"))
+    def _not_taken(self, key: str) -> None:
+        self.tally.add(SyncItem("leave out", self._relative(key), reason="no pattern takes it"))
 
-    def _up_one(self, step: Step) -> SyncItem:
-        loaded = content.load(self._path(step.key), cast(Entry, step.source).size)
-        key = self.prefix + step.key
-        size = loaded.hashes.size
-        if step.kind == "compare" and self._is_same(loaded.hashes, key, cast(Entry, step.target)):
-            return self._item("skip", step.key, size=size)
-        if not self.dry_run:
-            self.objects.put(key, loaded)
-        return self._item("upload", step.key, size=size)
+    def _verify(self, step: Step) -> SyncItem:
+        """Read both sides to the end, whatever listings and ETags say."""
+        if step.target is None:
+            return self.item("fail", step.key, reason=f"{keys.visible(step.key)} is missing on the other side")
+        theirs = Digest()
+        self.objects.get(self.prefix + step.key, theirs)
+        with self.open(step.key) as file:
+            ours = content.hashed(file)
+        if ours != theirs.hashes:
+            return self.item("fail", step.key, reason=f"{keys.visible(step.key)} is not the same on both sides")
+        return self.item("verify", step.key, size=ours.size)
 
-    def _down_one(self, folder: Folder, step: Step) -> SyncItem:
-        source = cast(Entry, step.source)
-        key = self.prefix + step.key
-        if step.kind == "compare":
-            with folder.open(step.key) as file:
-                hashes = content.hashed(file)
-            if self._is_same(hashes, key, source):
-                return self._item("skip", step.key, size=hashes.size)
-        if self.dry_run:
-            return self._planned(step)
-        with folder.create(step.key) as target:
-            size = self.objects.get(key, target).size
-            target.commit()
-        return self._item("download", step.key, size=size)
-
-    def _planned(self, step: Step) -> SyncItem:
-        return self._item("download", step.key, size=cast(Entry, step.source).size)
-
-    def _is_same(self, hashes: content.Hashes, key: str, remote: Entry) -> bool:
-        if hashes.size != remote.size:
+    def is_same(self, hashes: content.Hashes, key: str, there: Entry) -> bool:
+        if hashes.size != there.size:
             return False
         # Equal means equal. Different means look: under SSE-KMS or after a multipart upload it is no MD5.
-        return hashes.md5 == remote.etag or content.is_same(hashes, self.objects.stat(key))
+        return hashes.md5 == there.etag or content.is_same(hashes, self.objects.stat(self.prefix + key))
 
 
-def _rises(entries: Sequence[Entry]) -> bool:
-    return all(entries[i].key < entries[i + 1].key for i in range(len(entries) - 1))
-
-
-def _refusal(key: str) -> str | None:
-    return keys.refusal(key, windows=os.name == "nt")
+def is_packed_there(loaded: content.Content, there: Entry) -> bool:
+    """Whether the object is this content as timetrace packs it, going by size and ETag alone."""
+    if not isinstance(loaded.body, bytes):
+        return False
+    packed = content.hashes_of(packing.packed(loaded.body))
+    return packed.size == there.size and packed.md5 == there.etag

@@ -6,10 +6,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from timetrace.errors import NoSuchKeyError
-from timetrace.s3.operations import DeleteObject, GetObject, ObjectStat, ObjectSummary, PutObject
-from timetrace.storage import keys
-from timetrace.storage.content import SHA256, Check, Content
+from timetrace.errors import (
+    IntegrityError,
+    NoSuchKeyError,
+    PreconditionFailedError,
+    RangeIgnoredError,
+    RequestError,
+    TransportError,
+    UnreachableError,
+)
+from timetrace.s3.listing import ObjectSummary
+from timetrace.s3.operations import DeleteObject, GetObject, ObjectStat, PutObject
+from timetrace.storage import keys, packing
+from timetrace.storage.content import SHA256, Check, Content, Hasher, Hashes
+from timetrace.storage.parts import Described, Parts, RandomAccess
 
 if TYPE_CHECKING:
     from timetrace.s3.client import S3Client
@@ -19,6 +29,10 @@ if TYPE_CHECKING:
 class Target(Protocol):
     """Where an object's content goes. `restart` forgets what was written by an attempt that failed."""
 
+    @property
+    def anywhere(self) -> RandomAccess | None:
+        """The same target, if it takes content in any order."""
+
     def restart(self) -> None: ...
 
     def write(self, data: bytes, /) -> object: ...
@@ -26,6 +40,8 @@ class Target(Protocol):
 
 class Memory:
     """A target that keeps the content."""
+
+    anywhere = None
 
     def __init__(self) -> None:
         self._pieces: list[bytes] = []
@@ -41,12 +57,43 @@ class Memory:
         return b"".join(self._pieces)
 
 
+class Digest:
+    """A target that keeps only the hashes."""
+
+    anywhere = None
+
+    def __init__(self) -> None:
+        self._hasher = Hasher()
+
+    def restart(self) -> None:
+        self._hasher = Hasher()
+
+    def write(self, data: bytes) -> None:
+        self._hasher.update(data)
+
+    @property
+    def hashes(self) -> Hashes:
+        return self._hasher.hashes()
+
+
+class _Large(Exception):
+    """Raised into the transport, to leave off an answer that goes better in ranges."""
+
+    def __init__(self, stat: ObjectStat) -> None:
+        self.stat = stat
+
+
+class _Packed(Exception):
+    """Raised into the transport: what is packed can only be unpacked from its start."""
+
+
 @dataclass(frozen=True, slots=True)
 class Objects:
     """The objects of one bucket, by their full keys; `prefix` only serves to make keys relative."""
 
     client: S3Client
     prefix: str
+    parts: Parts
 
     def full(self, key: str) -> str:
         """The full key of a relative one; InvalidKeyError for what S3 cannot hold."""
@@ -58,24 +105,94 @@ class Objects:
     def relative(self, full_key: str) -> str:
         return keys.relative(self.prefix, full_key)
 
-    def put(self, full_key: str, content: Content, content_type: str | None = None) -> None:
-        kind = content_type or keys.content_type(full_key)
-        sha256 = content.hashes.sha256
-        self.client.perform(PutObject(full_key, content.body, sha256, kind, {SHA256: sha256}))
+    def put(
+        self, full_key: str, content: Content, content_type: str | None = None, *, create_only: bool = False
+    ) -> None:
+        """Store it. With `create_only`: PreconditionFailedError if the object exists."""
+        described = Described(content_type or keys.content_type(full_key), {SHA256: content.plain.sha256})
+        if content.encoding:
+            described.metadata[packing.ENCODING] = content.encoding
+        try:
+            if content.stored.size > self.parts.threshold:
+                self.parts.upload(
+                    full_key, content, described, lambda: self._holds(full_key, content), create_only=create_only
+                )
+            else:
+                self._put(full_key, content, described, create_only)
+        except RequestError as error:
+            if not (_may_be_done(error) and self._holds(full_key, content)):
+                raise
 
-    def get(self, full_key: str, target: Target) -> ObjectStat:
-        """Fetch into `target`; IntegrityError if what came is not what was stored."""
-        checks: list[Check] = []
+    def _put(self, full_key: str, content: Content, described: Described, create_only: bool) -> None:
+        self.client.perform(
+            PutObject(
+                full_key,
+                content.body,
+                content.stored.sha256,
+                described.content_type,
+                described.metadata,
+                content.encoding,
+                content.stored.checksum,
+                create_only,
+            )
+        )
+
+    def _holds(self, full_key: str, content: Content) -> bool:
+        """Whether the object is the one that was sent, although no answer told so."""
+        try:
+            stat = self.client.head(full_key)
+        except RequestError:
+            return False
+        return stat.metadata.get(SHA256) == content.plain.sha256 and stat.size == content.stored.size
+
+    def get(
+        self,
+        full_key: str,
+        target: Target,
+        *,
+        listed: ObjectSummary | None = None,
+        unless_sha256: str | None = None,
+    ) -> int | None:
+        """Fetch into `target`, and give the content's size in bytes; IntegrityError if it is not what was stored.
+
+        `listed` is what a listing said of it. None, with nothing written, if the object's own metadata says that its
+        content has `unless_sha256`.
+        """
+        try:
+            anywhere = target.anywhere
+            if anywhere is None:
+                return self._get_in_one(full_key, target, unless_sha256, most=None)
+            try:
+                if listed and listed.size > self.parts.threshold:
+                    return self._get_in_parts(full_key, anywhere, listed.size, listed.etag)
+                return self._get_in_one(full_key, target, unless_sha256, most=self.parts.threshold)
+            except _Large as large:
+                return self._get_in_parts(full_key, anywhere, large.stat.size, large.stat.etag)
+        except (_Packed, RangeIgnoredError):
+            return self._get_in_one(full_key, target, unless_sha256, most=None)
+
+    def _get_in_parts(self, full_key: str, target: RandomAccess, size: int, etag: str) -> int:
+        return self.parts.download(full_key, target, size, etag, _refuse_packed).size
+
+    def _get_in_one(self, full_key: str, target: Target, unless_sha256: str | None, most: int | None) -> int | None:
+        flow: list[_Flow] = []
 
         def receive(stat: ObjectStat) -> Sink:
+            if unless_sha256 and stat.metadata.get(SHA256) == unless_sha256:
+                flow[:] = []
+                return _nowhere
+            if most is not None and stat.size > most and not packing.is_packed(stat.metadata):
+                raise _Large(stat)
             target.restart()
-            checks[:] = [Check(stat, target.write)]
-            return checks[0]
+            flow[:] = [_Flow(stat, target)]
+            return flow[0].sink
 
         def verify(stat: ObjectStat) -> None:
-            checks[0].verify()
+            if flow:
+                flow[0].finish()
 
-        return self.client.perform(GetObject(full_key, receive, verify))
+        self.client.perform(GetObject(full_key, receive, verify))
+        return flow[0].check.size if flow else None
 
     def read(self, full_key: str) -> bytes:
         memory = Memory()
@@ -97,3 +214,38 @@ class Objects:
 
     def listed(self, full_prefix: str, limit: int | None = None) -> Iterator[ObjectSummary]:
         return self.client.list_objects(full_prefix, limit=limit)
+
+
+class _Flow:
+    """One attempt's way from the answer to the target: unpacked if it is packed, and checked."""
+
+    def __init__(self, stat: ObjectStat, target: Target) -> None:
+        self.check = Check(stat, target.write)
+        self.unpacker = packing.Unpacker(self.check) if packing.is_packed(stat.metadata) else None
+
+    @property
+    def sink(self) -> Sink:
+        return self.unpacker or self.check
+
+    def finish(self) -> None:
+        if self.unpacker:
+            self.unpacker.finish()
+        self.check.verify()
+
+
+def _may_be_done(error: RequestError) -> bool:
+    """Whether a PUT that failed so may have stored its object all the same."""
+    if isinstance(error, PreconditionFailedError):
+        return error.attempts > 1  # the object may be the one that the attempt before stored
+    if isinstance(error, IntegrityError):
+        return False
+    return isinstance(error, TransportError) and not isinstance(error, UnreachableError)
+
+
+def _refuse_packed(stat: ObjectStat) -> None:
+    if packing.is_packed(stat.metadata):
+        raise _Packed
+
+
+def _nowhere(piece: bytes) -> None:
+    return None

@@ -6,6 +6,7 @@ import errno
 import os
 import re
 import stat
+from collections.abc import Iterator
 from itertools import count
 from threading import Lock
 from types import TracebackType
@@ -15,7 +16,7 @@ from timetrace.errors import RefusedKeyError
 from timetrace.storage.keys import visible
 
 _CLOEXEC = getattr(os, "O_CLOEXEC", 0)
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
+_NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
 _CREATE = _NEW | _CLOEXEC | getattr(os, "O_BINARY", 0)
 
 # A name has 16 hex digits: a run's, and a number. Where two runs share the first, or a process and its
@@ -65,6 +66,11 @@ class Target:
         except OSError as error:
             raise located(error, self._path) from error
 
+    @property
+    def anywhere(self) -> PartialFile | None:
+        """The same target, if it takes content in any order."""
+        return None
+
     def restart(self) -> None:
         """Take back what was written."""
         raise NotImplementedError
@@ -100,14 +106,42 @@ class PartialFile(Target):
             self._temporary, fd = create_temporary(folder)
         except OSError as error:
             raise located(error, path) from error
+        self._empty = True
+        self._lock = Lock()
         super().__init__(fd, path)
 
+    @property
+    def anywhere(self) -> PartialFile:
+        return self
+
+    def write(self, data: bytes) -> None:
+        self._empty = False
+        super().write(data)
+
+    def write_at(self, data: bytes, offset: int) -> None:
+        """Write at an offset in bytes; `write` then goes on anywhere. Safe to call from several threads."""
+        with self._lock:  # Windows has no pwrite()
+            try:
+                os.lseek(self._fd, offset, os.SEEK_SET)
+            except OSError as error:
+                raise located(error, self._path) from error
+            self.write(data)
+
+    def pieces(self) -> Iterator[bytes]:
+        """What was written, from its start."""
+        os.lseek(self._fd, 0, os.SEEK_SET)
+        while piece := os.read(self._fd, 2**18):
+            yield piece
+
     def restart(self) -> None:
+        if self._empty:
+            return
         try:
             os.ftruncate(self._fd, 0)
             os.lseek(self._fd, 0, os.SEEK_SET)
         except OSError as error:
             raise located(error, self._path) from error
+        self._empty = True
 
     def commit(self) -> None:
         """Give the file its name and the permissions of the umask; what had the name before is gone.

@@ -8,7 +8,7 @@ from threading import Lock
 from time import monotonic
 from typing import Literal
 
-Action = Literal["upload", "download", "delete", "skip", "leave out", "refuse", "fail"]
+Action = Literal["upload", "download", "delete", "verify", "skip", "leave out", "refuse", "fail"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,8 @@ class SyncItem:
 class SyncReport:
     """Counts of items; `bytes` is what was transferred. `refused` and `failed` name each item.
 
-    A dry run counts what it would transfer.
+    A dry run counts what it would transfer and delete. `stopped` says why a sync left off before its end, or left
+    out its deletions.
     """
 
     transferred: int = 0
@@ -39,47 +40,111 @@ class SyncReport:
     bytes: int = 0
     seconds: float = 0.0
     dry_run: bool = False
+    stopped: str = ""
 
     @property
     def ok(self) -> bool:
-        return not self.refused and not self.failed
+        return not self.refused and not self.failed and not self.stopped
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a sync is: files `done` of those `planned`, and the bytes transferred so far.
+
+    `planned` grows until the plan is `complete`.
+    """
+
+    done: int
+    planned: int
+    bytes: int
+    seconds: float
+    complete: bool
 
 
 OnResult = Callable[[SyncItem], object]
+OnProgress = Callable[[Progress], object]
+
+
+class TooManyErrors(Exception):
+    """As many items have failed as were allowed to."""
 
 
 class Tally:
     """Adds up items from many threads and hands each on, one at a time."""
 
-    def __init__(self, on_result: OnResult | None = None, *, dry_run: bool = False) -> None:
+    def __init__(
+        self,
+        on_result: OnResult | None = None,
+        *,
+        on_progress: OnProgress | None = None,
+        dry_run: bool = False,
+        max_errors: int | None = None,
+    ) -> None:
+        self.on_progress = on_progress
+        self.stopped = ""
         self._on_result = on_result
         self._dry_run = dry_run
+        self._max_errors = max_errors
         self._lock = Lock()
         self._started = monotonic()
-        self._transferred = self._bytes = self._skipped = self._left_out = self._before = 0
+        self._transferred = self._bytes = self._skipped = self._deleted = self._left_out = self._before = 0
+        self._done = self._planned = 0
+        self._complete = False
         self._refused: list[SyncItem] = []
         self._failed: list[SyncItem] = []
 
+    @property
+    def has_trouble(self) -> bool:
+        return bool(self._refused or self._failed)
+
     def add(self, item: SyncItem) -> None:
+        """TooManyErrors if this was one too many."""
         with self._lock:
-            if item.action in ("upload", "download"):
-                self._transferred += 1
-                self._bytes += item.size
-            elif item.action == "skip":
-                self._skipped += 1
-            elif item.action == "leave out":
-                self._left_out += 1
-            elif item.action == "refuse":
-                self._refused.append(item)
-            else:
-                self._failed.append(item)
+            self._count(item)
             if self._on_result:
                 self._on_result(item)
+            if self.on_progress and item.action != "leave out":
+                self._done += 1
+                self.on_progress(
+                    Progress(
+                        self._done,
+                        max(self._planned, self._done),
+                        self._bytes,
+                        monotonic() - self._started,
+                        self._complete,
+                    )
+                )
+            if self._max_errors and len(self._failed) >= self._max_errors and item.action == "fail":
+                self.stopped = f"stopped after {len(self._failed)} failures, as max_errors says"
+                raise TooManyErrors
+
+    def _count(self, item: SyncItem) -> None:
+        if item.action in ("upload", "download"):
+            self._transferred += 1
+            self._bytes += item.size
+        elif item.action in ("skip", "verify"):
+            self._skipped += 1
+        elif item.action == "delete":
+            self._deleted += 1
+        elif item.action == "leave out":
+            self._left_out += 1
+        elif item.action == "refuse":
+            self._refused.append(item)
+        else:
+            self._failed.append(item)
+
+    def plan(self, *, complete: bool = False) -> None:
+        """One more item is planned; or none is to come."""
+        if complete:
+            self._complete = True
+        else:
+            self._planned += 1
 
     def start_over(self) -> None:
         """The same work is looked at once more: what was transferred stays, and will show as skipped."""
         self._before = self._transferred
-        self._skipped = self._left_out = 0
+        self._skipped = self._left_out = self._done = self._planned = 0
+        self._complete = False
         self._refused.clear()
         self._failed.clear()
 
@@ -87,10 +152,12 @@ class Tally:
         return SyncReport(
             transferred=self._transferred,
             skipped=max(self._skipped - self._before, 0),
+            deleted=self._deleted,
             left_out=self._left_out,
             refused=tuple(self._refused),
             failed=tuple(self._failed),
             bytes=self._bytes,
             seconds=monotonic() - self._started,
             dry_run=self._dry_run,
+            stopped=self.stopped,
         )

@@ -3,29 +3,34 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
 from timetrace.errors import ConfigError, RefusedKeyError, TimetraceError
-from timetrace.s3.client import S3Client
-from timetrace.s3.credentials import Credentials, not_found
-from timetrace.s3.endpoint import resolve_endpoint
-from timetrace.s3.operations import GetObject, ObjectStat, ObjectSummary
-from timetrace.s3.profiles import Profiles
+from timetrace.s3.listing import ObjectSummary
+from timetrace.s3.operations import GetObject, ObjectStat
 from timetrace.s3.sigv4 import MAX_EXPIRES
 from timetrace.storage import cassettes, content, keys
-from timetrace.storage.config import S3Config, resolve
+from timetrace.storage.config import MAX_CONCURRENCY, S3Config, resolve
+from timetrace.storage.connect import connect
 from timetrace.storage.folder import Folder
-from timetrace.storage.mirror import Sync
-from timetrace.storage.objects import Objects
+from timetrace.storage.mirror import Mirror
+from timetrace.storage.mirror_down import Download
+from timetrace.storage.mirror_up import Upload
+from timetrace.storage.options import SyncOptions
 from timetrace.storage.partial import open_target
-from timetrace.storage.report import Action, OnResult, SyncItem, SyncReport, Tally
-from timetrace.storage.workers import is_fatal, run_all
+from timetrace.storage.patterns import CASSETTE_PATTERNS, Patterns
+from timetrace.storage.report import Action, OnProgress, OnResult, SyncItem, SyncReport, Tally
+from timetrace.storage.workers import Threads, is_fatal
 
 PathLike = str | os.PathLike[str]
 Job = TypeVar("Job")
+
+# On a machine of two cores, more threads than this get nothing done faster unless they wait for a far server.
+THREADS = 8
+MAX_THREADS = 64
 
 
 class S3Store:
@@ -37,34 +42,12 @@ class S3Store:
     """
 
     def __init__(self, config: S3Config | None = None) -> None:
-        from timetrace.s3.transport import Transport
-
         environ = dict(os.environ)
         resolved = resolve(config or S3Config(), environ)
         self.config = resolved
         self.bucket = resolved.bucket or ""
         self.prefix = resolved.prefix or ""
-        self._concurrency = resolved.max_concurrency or 1
-        self._transport = Transport(
-            connect_timeout=resolved.connect_timeout or 10.0,
-            read_timeout=resolved.read_timeout or 60.0,
-            ca_bundle=resolved.ca_bundle,
-            environ=environ,
-        )
-        client = S3Client(
-            self.bucket,
-            region=resolved.region or "us-east-1",
-            resolve=lambda region: resolve_endpoint(
-                self.bucket,
-                region=region,
-                endpoint_url=resolved.endpoint_url,
-                addressing_style=resolved.addressing_style or "auto",
-            ),
-            credentials=_provider(resolved, environ),
-            transport=self._transport,
-            max_attempts=resolved.max_attempts or 1,
-        )
-        self._objects = Objects(client, self.prefix)
+        self._objects, self._transport = connect(resolved, environ)
 
     def __enter__(self) -> S3Store:
         return self
@@ -180,7 +163,7 @@ class S3Store:
             full = self._objects.full(key)
             loaded = content.load(path, os.stat(path).st_size)
             self._objects.put(full, loaded)
-            return SyncItem("upload", key, path, loaded.hashes.size)
+            return SyncItem("upload", key, path, loaded.stored.size)
 
         return self._each(items, send, lambda item: SyncItem("fail", item[1], os.fspath(item[0])), on_result)
 
@@ -196,9 +179,9 @@ class S3Store:
                 if reason := folder.refusal(key):
                     raise RefusedKeyError(reason)
                 with folder.create(key) as target:
-                    size = self._objects.get(full, target).size
+                    size = self._objects.get(full, target)
                     target.commit()
-                return SyncItem("download", key, os.path.join(root, *key.split("/")), size)
+                return SyncItem("download", key, os.path.join(root, *key.split("/")), size or 0)
 
             return self._each(names, fetch, lambda key: SyncItem("fail", key, root), on_result)
 
@@ -217,21 +200,46 @@ class S3Store:
         remote_prefix: str = "",
         *,
         dry_run: bool = False,
+        delete: bool = False,
+        force: bool = False,
+        include: Sequence[str] | None = None,
+        exclude: Sequence[str] = (),
         follow_symlinks: bool = False,
+        compress: bool = False,
+        create_only: bool = False,
+        verify: bool = False,
+        jobs: int | None = None,
+        max_errors: int | None = None,
         on_result: OnResult | None = None,
+        on_progress: OnProgress | None = None,
     ) -> SyncReport:
         """Store all cassettes below `local_dir` that the bucket lacks or holds otherwise.
 
         Content decides, never times. A file that fails is in the report and does not stop the others;
         FileNotFoundError and NotADirectoryError for the folder itself, RequestError if nothing can go on.
+
+        `delete` removes cassettes from the bucket that the folder lacks, at the end and only if all went well;
+        DeletionRefusedError, unless `force`, if the folder has none at all or more would go than stay. `include`
+        replaces the default globs; what `exclude` matches is left alone on both sides. `compress` stores gzip;
+        `create_only` never replaces an object; `verify` copies nothing, reads everything on both sides and compares.
+        `jobs` is how many files are on their way at once (None: as many as the connection is good for).
         """
         root = os.fspath(local_dir)
         if not os.path.isdir(root):
             kind = NotADirectoryError if os.path.exists(root) else FileNotFoundError
             raise kind(f"{root} is no folder" if kind is NotADirectoryError else f"there is no folder {root}")
-        sync = self._sync(root, remote_prefix, dry_run, follow_symlinks, on_result)
-        sync.up()
-        return sync.tally.report()
+        options = SyncOptions(
+            dry_run=dry_run,
+            follow_symlinks=follow_symlinks,
+            delete=delete,
+            force=force,
+            verify=verify,
+            compress=compress,
+            create_only=create_only,
+            max_errors=max_errors,
+            patterns=Patterns(tuple(CASSETTE_PATTERNS if include is None else include), tuple(exclude)),
+        )
+        return self._mirror(Upload, root, remote_prefix, options, jobs, on_result, on_progress)
 
     def sync_download(
         self,
@@ -239,23 +247,57 @@ class S3Store:
         remote_prefix: str = "",
         *,
         dry_run: bool = False,
+        delete: bool = False,
+        force: bool = False,
+        include: Sequence[str] | None = None,
+        exclude: Sequence[str] = (),
         follow_symlinks: bool = False,
+        verify: bool = False,
+        jobs: int | None = None,
+        max_errors: int | None = None,
         on_result: OnResult | None = None,
+        on_progress: OnProgress | None = None,
     ) -> SyncReport:
         """Fetch all cassettes that `local_dir` lacks or holds otherwise; the folder is made if it is missing.
 
         No key leaves the folder: one that would is refused, named in the report, and does not stop the others.
+        The options are those of `sync_upload`; `delete` removes cassettes from the folder that the bucket lacks.
         """
-        sync = self._sync(os.fspath(local_dir), remote_prefix, dry_run, follow_symlinks, on_result)
-        sync.down()
-        return sync.tally.report()
+        options = SyncOptions(
+            dry_run=dry_run,
+            follow_symlinks=follow_symlinks,
+            delete=delete,
+            force=force,
+            verify=verify,
+            max_errors=max_errors,
+            patterns=Patterns(tuple(CASSETTE_PATTERNS if include is None else include), tuple(exclude)),
+        )
+        return self._mirror(Download, os.fspath(local_dir), remote_prefix, options, jobs, on_result, on_progress)
 
-    def _sync(
-        self, root: str, remote_prefix: str, dry_run: bool, follow_symlinks: bool, on_result: OnResult | None
-    ) -> Sync:
+    def _mirror(
+        self,
+        direction: type[Mirror],
+        root: str,
+        remote_prefix: str,
+        options: SyncOptions,
+        jobs: int | None,
+        on_result: OnResult | None,
+        on_progress: OnProgress | None,
+    ) -> SyncReport:
         below = keys.join(self.prefix, keys.join(remote_prefix.removesuffix("/"), ""))
-        tally = Tally(on_result, dry_run=dry_run)
-        return Sync(self._objects, root, below, tally, self._concurrency, dry_run, follow_symlinks)
+        tally = Tally(on_result, on_progress=on_progress, dry_run=options.dry_run, max_errors=options.max_errors)
+        threads = self._threads(jobs)
+        direction(self._objects, root, below, tally, threads, options).run()
+        return tally.report()
+
+    def _threads(self, jobs: int | None = None) -> Threads:
+        """How many: as was asked for, else a few, and more where these wait for a far server."""
+        if jobs is not None and not 1 <= jobs <= MAX_CONCURRENCY:
+            raise ConfigError(f"jobs is {jobs}: it must be a whole number from 1 to {MAX_CONCURRENCY}")
+        pace = self._objects.client.pace
+        if wanted := jobs or self.config.max_concurrency:
+            return Threads(wanted, wanted, lambda: False)
+        return Threads(THREADS, MAX_THREADS, lambda: pace.is_steady)
 
     def _each(
         self,
@@ -276,23 +318,10 @@ class S3Store:
                 action: Action = "refuse" if isinstance(error, RefusedKeyError) else "fail"
                 tally.add(SyncItem(action, failed.key, failed.path, reason=str(error), error=error))
 
-        run_all(items, guarded, self._concurrency)
+        self._threads().run_all(items, guarded)
         return tally.report()
 
     def _relative(self, stat: ObjectStat, key: str) -> ObjectStat:
         from dataclasses import replace
 
         return replace(stat, key=key)
-
-
-def _provider(config: S3Config, environ: Mapping[str, str]) -> Callable[[], Credentials | None]:
-    if config.no_sign_request:
-        return lambda: None
-    if config.access_key and config.secret_key:
-        given = Credentials(config.access_key, config.secret_key, config.session_token)
-        return lambda: given
-
-    def missing() -> Credentials | None:
-        raise not_found(Profiles(environ, config.profile), explicit_profile=config.profile is not None)
-
-    return missing

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Iterable
-from threading import Event, Lock, Thread
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from queue import SimpleQueue
+from threading import Event, Lock, Semaphore, Thread
 from typing import Generic, TypeVar
 
 from timetrace.errors import (
@@ -15,6 +17,7 @@ from timetrace.errors import (
     NoSuchBucketError,
     SignatureError,
     UnreachableError,
+    UnsupportedError,
     WrongRegionError,
 )
 
@@ -28,6 +31,7 @@ _FATAL = (
     NoSuchBucketError,
     SignatureError,
     UnreachableError,
+    UnsupportedError,
     WrongRegionError,
 )
 _FATAL_ERRNO = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE)
@@ -39,12 +43,18 @@ def is_fatal(error: BaseException) -> bool:
 
 
 class _Pool(Generic[Job]):
-    """A thread takes its first job, then starts the next thread: few jobs start few threads."""
+    """A thread takes its first job, then starts the next thread: few jobs start few threads.
 
-    def __init__(self, jobs: Iterable[Job], work: Callable[[Job], object], most: int) -> None:
+    Once each thread has done a job on average, `roomy` is asked whether twice as many would do better.
+    """
+
+    def __init__(self, jobs: Iterable[Job], work: Callable[[Job], object], threads: Threads) -> None:
         self._jobs = iter(jobs)
         self._work = work
-        self._most = most
+        self._allowed = threads.first
+        self._most = threads.most
+        self._roomy = threads.roomy
+        self._until_look = 2 * threads.first
         self._lock = Lock()
         self._over = Event()
         self.threads: list[Thread] = []
@@ -54,7 +64,7 @@ class _Pool(Generic[Job]):
         self._over.set()
 
     def grow(self) -> None:
-        if len(self.threads) < self._most and not self._over.is_set():
+        if len(self.threads) < self._allowed and not self._over.is_set():
             thread = Thread(target=self._run, name=f"timetrace {len(self.threads) + 1}", daemon=True)
             self.threads.append(thread)
             thread.start()
@@ -71,6 +81,8 @@ class _Pool(Generic[Job]):
                     except StopIteration:
                         self._over.set()
                         return
+                    if self._allowed < self._most:
+                        self._look()
                     if not grown:
                         grown = True
                         self.grow()
@@ -79,20 +91,84 @@ class _Pool(Generic[Job]):
             self.errors.append(error)
             self._over.set()
 
+    def _look(self) -> None:
+        self._until_look -= 1
+        if self._until_look > 0:
+            return
+        if self._roomy():
+            self._allowed = min(self._allowed * 2, self._most)
+            self.grow()
+        self._until_look = self._allowed
+
+
+@dataclass(frozen=True, slots=True)
+class Threads:
+    """`first` of them, and up to `most` as long as `roomy` says that more help."""
+
+    first: int
+    most: int
+    roomy: Callable[[], bool]
+
+    def run_all(self, jobs: Iterable[Job], work: Callable[[Job], object]) -> None:
+        """Do `work` on each of `jobs`; the first error ends all and is raised."""
+        pool = _Pool(jobs, work, self)
+        try:
+            # In here: an interrupt may come before the first start() has returned.
+            pool.grow()
+            # The list grows while it is walked.
+            for thread in pool.threads:
+                while thread.is_alive():
+                    thread.join(1.0)
+        except BaseException:
+            pool.stop()
+            for thread in pool.threads:
+                if thread.is_alive():
+                    thread.join()
+            raise
+        if pool.errors:
+            raise pool.errors[0]
+
 
 def run_all(jobs: Iterable[Job], work: Callable[[Job], object], concurrency: int) -> None:
     """Do `work` on each of `jobs` in up to `concurrency` threads; the first error ends all and is raised."""
-    pool = _Pool(jobs, work, concurrency)
-    pool.grow()
-    try:
-        # The list grows while it is walked.
-        for thread in pool.threads:
-            while thread.is_alive():
-                thread.join(1.0)
-    except BaseException:
-        pool.stop()
-        for thread in pool.threads:
-            thread.join()
-        raise
-    if pool.errors:
-        raise pool.errors[0]
+    Threads(concurrency, concurrency, lambda: False).run_all(jobs, work)
+
+
+class Ahead(Generic[Job]):
+    """An iterator over `source`, which a thread of its own reads up to `depth` items ahead, from now on.
+
+    Close it if it is not read to its end.
+    """
+
+    def __init__(self, source: Iterable[Job], depth: int) -> None:
+        self._source = source
+        self._room = Semaphore(depth)
+        self._queue: SimpleQueue[tuple[Job, None] | tuple[None, BaseException]] = SimpleQueue()
+        self._closed = False
+        Thread(target=self._fill, name="timetrace ahead", daemon=True).start()
+
+    def __iter__(self) -> Iterator[Job]:
+        return self
+
+    def __next__(self) -> Job:
+        item, error = self._queue.get()
+        if error is not None:
+            self._queue.put((None, error))  # for whoever asks again
+            raise error
+        self._room.release()
+        return item  # type: ignore[return-value]
+
+    def close(self) -> None:
+        self._closed = True
+        self._room.release()
+
+    def _fill(self) -> None:
+        try:
+            for item in self._source:
+                self._room.acquire()
+                if self._closed:
+                    return
+                self._queue.put((item, None))
+            self._queue.put((None, StopIteration()))
+        except BaseException as error:
+            self._queue.put((None, error))

@@ -1,0 +1,5 @@
+"""The command `timetrace`."""
+
+from timetrace.cli.program import main
+
+__all__ = ["main"]

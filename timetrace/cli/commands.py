@@ -1,0 +1,187 @@
+"""The commands below `timetrace s3`. Each takes the arguments and returns an exit code."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from timetrace.cli import destinations, sources
+from timetrace.cli.addresses import Addressed, addressed, config_of
+from timetrace.cli.output import ClosedPipeError, Output
+from timetrace.cli.reporter import Reporter
+from timetrace.errors import ConfigError
+from timetrace.storage import S3Config, S3Store
+from timetrace.storage.report import SyncItem
+
+
+def run(args: Namespace, out: Output) -> int:
+    commands = {
+        "upload": upload,
+        "download": download,
+        "list": list_keys,
+        "sync": sync,
+        "cat": cat,
+        "rm": rm,
+        "url": url,
+    }
+    with _requests_told(out):
+        return commands[args.verb](args, out)
+
+
+@contextmanager
+def _requests_told(out: Output) -> Iterator[None]:
+    """With -v, the log of requests goes to stderr."""
+    if not out.verbose:
+        yield
+        return
+
+    class Notes(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            out.note(record.getMessage())
+
+    logger, handler = logging.getLogger("timetrace"), Notes()
+    before = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+        logger.removeHandler(handler)
+
+
+def _ended(reporter: Reporter) -> int:
+    return 0 if reporter.ok else 1
+
+
+def upload(args: Namespace, out: Output) -> int:
+    found = sources.find(args.paths, args.key)
+    config, keys = addressed(args, [args.key])[0] if args.key is not None else Addressed(config_of(args), [])
+    items = [(path, key) for key, path in found.files.items()]
+    if keys:
+        items = [(items[0][0], keys[0])]
+    with S3Store(config) as store, Reporter(out, "sent") as reporter:
+        reporter.uri = store.uri
+        for left in found.left_out:
+            reporter(SyncItem(left.action, "", left.path, reason=left.reason))
+        for folder in found.empty:
+            out.note(f"timetrace: nothing to send in {folder}: {sources.PATTERNS}")
+        store.upload_files(items, on_result=reporter)
+    return _ended(reporter)
+
+
+def download(args: Namespace, out: Output) -> int:
+    groups = addressed(args, args.keys)
+    if sum(len(group.keys) for group in groups) == 1:
+        return _download_one(groups[0].config, groups[0].keys[0], args, out)
+    folder = destinations.folder(args.output)
+    with Reporter(out, "fetched") as reporter:
+        for config, keys in groups:
+            with S3Store(config) as store:
+                reporter.uri = store.uri
+                store.download_files(keys, folder, on_result=reporter)
+    return _ended(reporter)
+
+
+def _download_one(config: S3Config, key: str, args: Namespace, out: Output) -> int:
+    target = destinations.file(key, args.output)
+    with S3Store(config) as store:
+        if target == destinations.STDOUT:
+            if args.json:
+                raise ConfigError("-o - prints the content as it is: leave out --json")
+            _print_streamed(store, key, out)
+            return 0
+        with Reporter(out, "fetched") as reporter:
+            reporter.uri = store.uri
+            path = os.fspath(store.download(key, target))
+            reporter(SyncItem("download", key, path, os.stat(path).st_size))
+    return _ended(reporter)
+
+
+def _print_streamed(store: S3Store, key: str, out: Output) -> None:
+    if os.name == "nt":
+        out.raw(store.read_bytes(key))
+        return
+    try:
+        store.download(key, "/dev/stdout")
+    except BrokenPipeError as error:
+        raise ClosedPipeError from error
+
+
+def list_keys(args: Namespace, out: Output) -> int:
+    count = total = 0
+    with S3Store(config_of(args)) as store:
+        for found in store.objects(args.prefix_filter, args.limit):
+            count += 1
+            total += found.size
+            time = found.last_modified.strftime("%Y-%m-%dT%H:%M:%SZ")
+            if args.json:
+                fields = {"key": found.key, "uri": store.uri(found.key), "size": found.size, "etag": found.etag}
+                out.json(action="list", **fields, last_modified=time)
+                continue
+            text = f"{found.size:>10}  {time}  {found.key}" if args.long else found.key
+            out.key(text)
+    if args.json:
+        out.json(action="summary", objects=count, bytes=total)
+    return 0
+
+
+def sync(args: Namespace, out: Output) -> int:
+    up = args.direction == "up"
+    options = {"dry_run": args.dry_run, "follow_symlinks": args.follow_symlinks}
+    reporter = Reporter(out, "sent" if up else "fetched", dry_run=args.dry_run, always=True)
+    with S3Store(config_of(args)) as store:
+        reporter.uri = store.uri
+        with reporter:
+            do = store.sync_upload if up else store.sync_download
+            reporter.add(do(args.dir, on_result=reporter, **options))
+    return _ended(reporter)
+
+
+def cat(args: Namespace, out: Output) -> int:
+    if args.json:
+        raise ConfigError("cat prints the content as it is: leave out --json")
+    config, keys = addressed(args, [args.key])[0]
+    with S3Store(config) as store:
+        out.raw(store.read_bytes(keys[0]))
+    return 0
+
+
+def rm(args: Namespace, out: Output) -> int:
+    groups = addressed(args, args.keys)
+    if not args.yes and not _agreed(groups, out):
+        out.note("nothing removed")
+        return 1
+    with Reporter(out, "removed") as reporter:
+        for config, keys in groups:
+            with S3Store(config) as store:
+                reporter.uri = store.uri
+                store.delete_files(keys, on_result=reporter)
+    return _ended(reporter)
+
+
+def _agreed(groups: list[Addressed], out: Output) -> bool:
+    if sys.stdin is None or not sys.stdin.isatty():
+        raise ConfigError("rm asks before it removes, and there is no terminal to ask on: give --yes")
+    uris = []
+    for config, keys in groups:
+        with S3Store(config) as store:
+            uris += [store.uri(key) for key in keys]
+    return out.ask("remove", uris)
+
+
+def url(args: Namespace, out: Output) -> int:
+    config, keys = addressed(args, [args.key])[0]
+    with S3Store(config) as store:
+        made = store.presign(keys[0], expires=args.expires)
+        if args.json:
+            fields = {"key": keys[0], "uri": store.uri(keys[0]), "url": made, "expires": args.expires}
+            out.json(action="url", **fields)
+            out.json(action="summary", urls=1)
+        else:
+            out.text(made + "\n")
+    return 0

@@ -1,0 +1,127 @@
+"""What is printed: data on stdout, all else on stderr, and no terminal escapes of strangers."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+
+
+class ClosedPipeError(Exception):
+    """Whoever read our output has gone. No OSError: that would count as some file's trouble."""
+
+
+class Output:
+    """Prints for one run. Human text is made visible and printable here, in whatever encoding the stream has."""
+
+    def __init__(self) -> None:
+        self.as_json = False
+        self.quiet = False
+        self.verbose = False
+        for stream in (sys.stdout, sys.stderr):
+            reconfigure = getattr(stream, "reconfigure", None)
+            if reconfigure:
+                reconfigure(errors="backslashreplace")
+
+    @property
+    def to_terminal(self) -> bool:
+        return sys.stdout.isatty()
+
+    def line(self, text: str) -> None:
+        """One line for people, on stdout; nothing with --json or -q."""
+        if not (self.as_json or self.quiet):
+            self.text(_visible(text) + "\n")
+            self.flush()
+
+    def note(self, text: str) -> None:
+        """One line about the run, on stderr; nothing with -q."""
+        if not self.quiet:
+            _to_stderr(_visible(text))
+
+    def error(self, text: str) -> None:
+        _to_stderr(f"timetrace: {_visible(text)}")
+
+    def json(self, **fields: object) -> None:
+        """One line of JSON, in ASCII, which every encoding has."""
+        from json import dumps
+
+        self.text(dumps(fields) + "\n")
+
+    def key(self, text: str) -> None:
+        """A line of `list`: its very bytes, in UTF-8, for a program that reads them; visible on a terminal."""
+        if self.to_terminal:
+            self.text(_visible(text) + "\n")
+        else:
+            self.raw(text.encode() + b"\n")
+
+    def ask(self, what: str, names: list[str]) -> bool:
+        """Whether the person at the terminal says yes."""
+        for name in names:
+            _to_stderr(f"  {_visible(name)}")
+        number = "this object" if len(names) == 1 else f"these {len(names)} objects"
+        _to_stderr(f"{what} {number}? [y/N] ", end="")
+        answer = sys.stdin.readline()
+        if not answer.endswith("\n"):
+            _to_stderr("")
+        return answer.strip().lower() in ("y", "yes")
+
+    def text(self, text: str) -> None:
+        with _Writing():
+            sys.stdout.write(text)
+
+    def raw(self, data: bytes) -> None:
+        """Bytes as they are."""
+        with _Writing():
+            left = memoryview(data)
+            while left:  # under PYTHONUNBUFFERED there is no buffer that writes all at once
+                left = left[sys.stdout.buffer.write(left) :]
+
+    def flush(self) -> None:
+        with _Writing():
+            sys.stdout.flush()
+
+    def give_up(self) -> None:
+        """Let go of what could not be written, or the interpreter would try again, and complain, as it ends."""
+        try:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, sys.stdout.fileno())
+            os.close(nowhere)
+        except (OSError, ValueError):
+            pass
+
+
+class _Writing:
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, OSError):
+            # Windows calls a closed pipe an invalid argument.
+            if isinstance(error, BrokenPipeError) or (os.name == "nt" and error.errno == errno.EINVAL):
+                raise ClosedPipeError from error
+            raise OutputError(error.errno, error.strerror, "standard output") from error
+
+
+class OutputError(Exception):
+    """stdout cannot be written, for want of space perhaps. No OSError, as above."""
+
+    def __str__(self) -> str:
+        return f"{self.args[2]}: {self.args[1]}"
+
+
+def _visible(text: str) -> str:
+    if text.isprintable():
+        return text
+    from timetrace.storage.keys import visible
+
+    return visible(text)
+
+
+def _to_stderr(text: str, end: str = "\n") -> None:
+    stream = sys.stderr
+    try:
+        if stream:
+            stream.write(text + end)
+            stream.flush()
+    except OSError:
+        pass

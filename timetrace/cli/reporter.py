@@ -1,0 +1,133 @@
+"""Tells of many files, one by one and in sum."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from types import TracebackType
+
+from timetrace.cli.failures import explain_item
+from timetrace.cli.output import ClosedPipeError, Output
+from timetrace.storage.report import SyncItem, SyncReport, Tally
+
+
+class Reporter:
+    """Use it as a context manager: the sum is told at the end, also of what was cut short.
+
+    `uri` is that of the store at work; `sent` is the word for what was transferred.
+    """
+
+    def __init__(self, out: Output, sent: str, *, dry_run: bool = False, always: bool = False) -> None:
+        self.uri: Callable[[str], str] = str
+        self.ok = True
+        self._out = out
+        self._sent = sent
+        self._dry_run = dry_run
+        self._always = always
+        self._seen = 0
+        self._tally = Tally(dry_run=dry_run)
+        self._reports: list[SyncReport] = []
+
+    def __call__(self, item: SyncItem) -> None:
+        self._seen += 1
+        self._tally.add(item)
+        uri = self.uri(item.key)
+        told = explain_item(item, uri) if item.action in ("fail", "refuse") else ""
+        if told:
+            self._out.error(told)
+        if self._out.as_json:
+            self._out.json(**self._fields(item, uri, told))
+            return
+        would = {"upload": "would send ", "download": "would fetch ", "delete": "would remove "}
+        before = would.get(item.action, "") if self._dry_run else ""
+        if item.action == "upload":
+            self._out.line(f"{before}{item.path} -> {uri}")
+        elif item.action == "download":
+            self._out.line(f"{before}{uri} -> {item.path}")
+        elif item.action == "delete":
+            self._out.line(f"{before or 'removed '}{uri}")
+        elif item.action == "leave out" and self._out.verbose:
+            self._out.note(f"left out: {item.path or uri}: {item.reason}")
+
+    def add(self, report: SyncReport) -> None:
+        """What a store says it did. Its own sums are better than ours where it had to start over."""
+        self._reports.append(report)
+
+    def __enter__(self) -> Reporter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        report = self._tally.report()
+        if error is None and self._reports:
+            done = self._reports[0] if len(self._reports) == 1 else report
+            report = replace(
+                report, skipped=done.skipped, left_out=max(done.left_out, report.left_out), stopped=done.stopped
+            )
+        self.ok = report.ok
+        if report.stopped:
+            self._out.error(report.stopped)
+        complete = error is None and not report.stopped
+        if isinstance(error, ClosedPipeError):
+            return
+        if self._out.as_json:
+            self._out.json(
+                action="summary",
+                transferred=report.transferred,
+                skipped=report.skipped,
+                deleted=report.deleted,
+                left_out=report.left_out,
+                refused=len(report.refused),
+                failed=len(report.failed),
+                bytes=report.bytes,
+                seconds=round(report.seconds, 3),
+                dry_run=report.dry_run,
+                complete=complete,
+            )
+        elif self._seen > 1 or (self._always if complete else self._seen):
+            self._out.note(self._sum(report, complete))
+
+    def _sum(self, report: SyncReport, complete: bool) -> str:
+        would = "would be " if self._dry_run else ""
+        counts = [
+            (report.transferred, f"{would}{self._sent} ({size(report.bytes)})"),
+            (report.deleted, f"{would}removed"),
+            (report.skipped, "skipped as equal"),
+            (report.left_out, "left out"),
+            (len(report.refused), "refused"),
+            (len(report.failed), "failed"),
+        ]
+        told = [f"{count} {what}" for count, what in counts if count] or [f"nothing {would}{self._sent}"]
+        return f"{'' if complete else 'stopped early: '}{', '.join(told)} in {report.seconds:.1f} s"
+
+    def _fields(self, item: SyncItem, uri: str, told: str) -> dict[str, object]:
+        fields: dict[str, object] = {"action": item.action}
+        if item.key:
+            fields |= {"key": item.key, "uri": uri}
+        if item.path:
+            fields["path"] = item.path
+        if item.action in ("upload", "download", "skip"):
+            fields["size"] = item.size
+        if item.action == "leave out":
+            fields["reason"] = item.reason
+        if told:
+            fields |= {"error": told, "type": _kind(item)}
+        return fields
+
+
+def _kind(item: SyncItem) -> str:
+    if item.error:
+        return type(item.error).__name__
+    return "RefusedKeyError" if item.action == "refuse" else "OSError"
+
+
+def size(number: float) -> str:
+    """`123 bytes`, `12.3 kB`, `4.6 MB`: powers of 1000."""
+    if number < 1000:
+        return f"{number} bytes"
+    for unit in ("kB", "MB", "GB"):
+        number /= 1000
+        if number < 999.95:
+            return f"{number:.1f} {unit}"
+    return f"{number / 1000:.1f} TB"

@@ -1,0 +1,79 @@
+"""Deleting many objects, and the check that a sync does not delete what it should not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from timetrace.errors import DeletionRefusedError, ResponseError, S3Error, UnsupportedError
+from timetrace.s3.operations import DeleteObjects
+from timetrace.storage.content import hashes_of
+
+if TYPE_CHECKING:
+    from timetrace.storage.objects import Objects
+
+BATCH = 1000
+
+
+def batches(keys: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(keys), BATCH):
+        yield keys[start : start + BATCH]
+
+
+class Deleter:
+    """Deletes objects by their full keys, a thousand a request; one by one where the server cannot do that."""
+
+    def __init__(self, objects: Objects) -> None:
+        self._objects = objects
+        self._singly = False
+
+    def delete(self, keys: Sequence[str]) -> Iterator[tuple[str, Exception | None]]:
+        """Each of up to a thousand keys with what went wrong; what concerns all of them is raised."""
+        together = [] if self._singly else [key for key in keys if _fits_xml(key)]
+        try:
+            errors = self._delete_together(together) if together else {}
+        except (UnsupportedError, ResponseError):
+            self._singly = True
+            together, errors = [], {}
+        for key in together:
+            yield key, errors.get(key)
+        told = set(together)
+        for key in keys:
+            if key not in told:
+                yield key, self._delete_one(key)
+
+    def _delete_together(self, keys: Sequence[str]) -> dict[str, Exception]:
+        body = DeleteObjects.body(keys)
+        failed = self._objects.client.perform(DeleteObjects(keys, hashes_of(body).checksum))
+        return {key: S3Error(200, code, message) for key, (code, message) in failed.items()}
+
+    def _delete_one(self, key: str) -> Exception | None:
+        try:
+            self._objects.delete(key)
+        except S3Error as error:
+            return error
+        return None
+
+
+def _fits_xml(key: str) -> bool:
+    """XML 1.0 has no way to write most control characters, nor U+FFFE and U+FFFF."""
+    return all(sign >= " " or sign in "\t\n\r" for sign in key) and not {"\ufffe", "\uffff"} & set(key)
+
+
+def check(extras: Sequence[str], kept: int, sources: int, source: str, *, force: bool) -> None:
+    """Raise DeletionRefusedError where a plan deletes so much that it may be a mistake."""
+    if force or not extras:
+        return
+    if not sources:
+        raise DeletionRefusedError(
+            f"{source} has no cassettes, and {len(extras)} would be deleted: check it, or use --force", extras
+        )
+    if len(extras) > kept:
+        raise DeletionRefusedError(
+            f"{len(extras)} would be deleted and only {kept} kept: look at it with --dry-run, then use --force", extras
+        )
+
+
+def protected(key: str, left_out: Sequence[str]) -> bool:
+    """Whether the key is, or lies below, something that the source has and that was left out of the sync."""
+    return any(key == name or key.startswith(f"{name}/") for name in left_out)

@@ -1,0 +1,83 @@
+"""A sync from the folder to the bucket."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from io import FileIO
+from threading import Lock
+from typing import cast
+
+from timetrace.errors import PreconditionFailedError, UnsupportedError
+from timetrace.storage import content, deletion, keys
+from timetrace.storage.mirror import Mirror, is_packed_there
+from timetrace.storage.report import SyncItem
+from timetrace.storage.sync import Entry, Step, plan
+
+
+@dataclass
+class Upload(Mirror):
+    _first: Lock = field(default_factory=Lock)
+    _creates_only: bool = False
+
+    @property
+    def source(self) -> str:
+        return self.root
+
+    def plan(self, remote_side: Iterator[Entry]) -> Iterator[Step]:
+        return plan(self.local(), remote_side, refuse=lambda key: keys.key_problem(self.prefix + key))
+
+    def settle(self, step: Step) -> SyncItem:
+        there = step.target
+        if there is not None and self.options.create_only:
+            return self.item("skip", step.key, size=there.size)
+        loaded = content.load(self.path(step.key), cast(Entry, step.source).size, compress=self.options.compress)
+        if there is not None and self._is_stored(loaded, step.key, there):
+            return self.item("skip", step.key, size=there.size)
+        if not self.options.dry_run:
+            self._put(step.key, loaded)
+        return self.item("upload", step.key, size=loaded.stored.size)
+
+    def _is_stored(self, loaded: content.Content, key: str, there: Entry) -> bool:
+        if self.is_same(loaded.stored, key, there):
+            return True
+        if loaded.encoding:
+            # Another zlib may have packed it: only the object's own metadata can tell.
+            return content.is_same(loaded.plain, self.objects.stat(self.prefix + key))
+        return there.size < loaded.plain.size and is_packed_there(loaded, there)
+
+    def _put(self, key: str, loaded: content.Content) -> None:
+        full = self.prefix + key
+        if not self.options.create_only:
+            self.objects.put(full, loaded)
+            return
+        with self._first:
+            if not self._creates_only:
+                self._create_first(full, loaded)
+                return
+        self.objects.put(full, loaded, create_only=True)
+
+    def _create_first(self, full: str, loaded: content.Content) -> None:
+        """The first one is put twice: a server that takes the second has not understood what it was asked."""
+        self.objects.put(full, loaded, create_only=True)
+        try:
+            self.objects.put(full, loaded, create_only=True)
+        except PreconditionFailedError:
+            self._creates_only = True
+            return
+        error = UnsupportedError(200, "If-None-Match was ignored", hint="this server cannot create only: sync without")
+        error.method, error.uri = "PUT", self.objects.client.uri(full)
+        raise error
+
+    def open(self, key: str) -> FileIO:
+        return FileIO(self.path(key))
+
+    def delete(self, extras: Sequence[Step]) -> None:
+        deleter = deletion.Deleter(self.objects)
+        for batch in deletion.batches([self.prefix + step.key for step in extras]):
+            for key, error in deleter.delete(batch):
+                name = key.removeprefix(self.prefix)
+                if error is None:
+                    self.tally.add(self.item("delete", name))
+                else:
+                    self.tally.add(self.item("fail", name, reason=str(error), error=error))
