@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import ClassVar
 
 
@@ -111,7 +112,9 @@ class ConnectTimeoutError(UnreachableError):
 
 
 class ReadTimeoutError(TransportError):
-    """The server fell silent for `read_timeout`."""
+    """The server fell silent for `read_timeout`, or sent too slowly to ever end."""
+
+    hint = "check the network, or allow more with TIMETRACER_S3_READ_TIMEOUT"
 
 
 class ConnectionClosedError(TransportError):
@@ -132,7 +135,10 @@ class ProxyError(UnreachableError):
 
 
 class S3Error(RequestError):
-    """The server's own refusal, as it named it."""
+    """The server's own refusal, as it named it. `server_time` is in UTC, `retry_after` in seconds."""
+
+    server_time: datetime | None = None
+    retry_after: float | None = None
 
     def __init__(
         self,

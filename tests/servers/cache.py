@@ -102,10 +102,10 @@ def program(name: str, package: str) -> Program:
     """The program of this name on PATH, else built from a pinned Go module."""
     if found := shutil.which(name):
         told = subprocess.run([found, "--version"], stdin=subprocess.DEVNULL, capture_output=True, text=True).stdout
-        numbers = re.findall(r"\d[\w.:+-]+", told)
-        return Program(Path(found), numbers[0] if numbers else "?", "PATH")
-    version = re.sub(r"v0\.0\.0-(\d{4})(\d\d)(\d\d).*", r"\1-\2-\3", package.rpartition("@")[2])
-    return Program(go_program(name, package), version.removeprefix("v"), "Go build")
+        version = re.search(r"(?i)version[ \t]*:?[ \t]+v?(\S+)", told)
+        return Program(Path(found), version[1] if version else "unknown", "PATH")
+    dated = re.sub(r"v0\.0\.0-(\d{4})(\d\d)(\d\d).*", r"\1-\2-\3", package.rpartition("@")[2])
+    return Program(go_program(name, package), dated.removeprefix("v"), "Go build")
 
 
 def go_program(name: str, package: str) -> Path:

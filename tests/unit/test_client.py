@@ -22,6 +22,7 @@ EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 NOW = datetime(2026, 1, 15, 12, tzinfo=timezone.utc)
 SECRET = "s3cr3t-s3cr3t"
 TOKEN = "t0k3n-t0k3n"
+STORED = answer(headers=['ETag: "e"'])
 SKEWED = answer(
     403, b"<Error><Code>RequestTimeTooSkewed</Code></Error>", headers=["Date: Thu, 15 Jan 2026 13:00:00 GMT"]
 )
@@ -57,7 +58,7 @@ def signed_at(request: Received) -> str:
 
 
 def test_a_put_is_one_request_on_one_connection() -> None:
-    with Scripted([answer(headers=['ETag: "e"'])]) as server:
+    with Scripted([STORED]) as server:
         here = client(server.url)
         assert [here.perform(put()) for _ in range(3)] == ["e", "e", "e"]
     assert [request.line for request in server.requests] == ["PUT /bucket/k HTTP/1.1"] * 3
@@ -66,7 +67,7 @@ def test_a_put_is_one_request_on_one_connection() -> None:
 
 def test_what_is_sent_is_what_was_signed() -> None:
     key = "a/../b//c d~!'()*:+%#?&=@é\u0301/."
-    with Scripted([answer()]) as server:
+    with Scripted([STORED]) as server:
         client(server.url).perform(put(key))
     path = "/bucket/a/../b//c%20d~%21%27%28%29%2A%3A%2B%25%23%3F%26%3D%40%C3%A9%CC%81/."
     assert server.requests[0].line == f"PUT {path} HTTP/1.1"
@@ -79,7 +80,7 @@ def test_what_is_sent_is_what_was_signed() -> None:
 
 
 def test_an_anonymous_request_carries_no_signature() -> None:
-    with Scripted([answer()]) as server:
+    with Scripted([STORED]) as server:
         client(server.url, credentials=lambda: None).perform(DeleteObject("k"))
     assert not {"authorization", "x-amz-date", "x-amz-security-token"} & set(server.requests[0].headers)
 
@@ -101,7 +102,7 @@ def test_an_anonymous_request_carries_no_signature() -> None:
 )
 def test_a_passing_trouble_is_tried_again(trouble: Answer) -> None:
     slept: list[float] = []
-    with Scripted([trouble, answer(headers=['ETag: "e"'])]) as server:
+    with Scripted([trouble, STORED]) as server:
         if isinstance(trouble, bytes) and trouble.endswith(b"ab"):
             server.answers[0] = lambda connection: connection.sendall(trouble)
         client(server.url, slept=slept).perform(GetObject("k"))
@@ -111,14 +112,14 @@ def test_a_passing_trouble_is_tried_again(trouble: Answer) -> None:
 
 def test_each_attempt_is_signed_anew() -> None:
     times = iter([NOW, NOW + timedelta(seconds=7)])
-    with Scripted([answer(500), answer()]) as server:
+    with Scripted([answer(500), STORED]) as server:
         client(server.url, now=lambda: next(times)).perform(put())
     assert [signed_at(request) for request in server.requests] == ["20260115T120000Z", "20260115T120007Z"]
 
 
 def test_credentials_are_asked_for_at_each_attempt() -> None:
     keys = iter(["OLD", "NEW"])
-    with Scripted([answer(500), answer()]) as server:
+    with Scripted([answer(500), STORED]) as server:
         client(server.url, credentials=lambda: Credentials(next(keys), SECRET)).perform(put())
     used = [request.headers["authorization"].partition("Credential=")[2][:3] for request in server.requests]
     assert used == ["OLD", "NEW"]
@@ -141,7 +142,7 @@ def test_a_refusal_is_not_tried_again(status: int) -> None:
 
 def test_a_connection_closed_while_idle_costs_a_new_one_and_no_error() -> None:
     slept: list[float] = []
-    with Scripted([answer()], close=True) as server:
+    with Scripted([STORED], close=True) as server:
         here = client(server.url, slept=slept)
         for _ in range(3):
             here.perform(put())
@@ -150,7 +151,7 @@ def test_a_connection_closed_while_idle_costs_a_new_one_and_no_error() -> None:
 
 def test_a_kept_connection_that_dies_under_a_request_is_replaced_at_once() -> None:
     slept: list[float] = []
-    with Scripted([answer(), reset, answer()]) as server:
+    with Scripted([STORED, reset, STORED]) as server:
         here = client(server.url, slept=slept, max_attempts=1)
         here.perform(put())
         here.perform(put())
@@ -204,7 +205,7 @@ def test_what_is_no_http_says_so() -> None:
 
 def test_a_redirect_to_a_region_is_signed_for_it_once_and_remembered() -> None:
     moved = error(301, "PermanentRedirect", extra="<Endpoint>evil.example</Endpoint><Region>eu-west-1</Region>")
-    with Scripted([moved, answer()]) as server:
+    with Scripted([moved, STORED]) as server:
         here = client(server.url)
         here.perform(put())
         here.perform(put())
@@ -220,7 +221,7 @@ def test_on_aws_the_region_makes_the_host() -> None:
 
         assert isinstance(request, Request)
         hosts.append(request.endpoint.host)
-        return Response(200) if len(hosts) > 1 else Response(301, {"x-amz-bucket-region": "eu-west-1"})
+        return Response(200, {"etag": "e"}) if len(hosts) > 1 else Response(301, {"x-amz-bucket-region": "eu-west-1"})
 
     S3Client(
         "bucket",
@@ -233,7 +234,7 @@ def test_on_aws_the_region_makes_the_host() -> None:
 
 
 def test_a_location_is_never_followed() -> None:
-    with Scripted([answer()]) as other:
+    with Scripted([STORED]) as other:
         moved = answer(307, headers=[f"Location: {other.url}/bucket/k"])
         with Scripted([moved]) as server, pytest.raises(errors.WrongRegionError):
             client(server.url).perform(put())
@@ -248,7 +249,7 @@ def test_a_second_redirect_is_an_error() -> None:
 
 
 def test_a_skewed_clock_is_corrected_once_from_the_servers_and_remembered() -> None:
-    with Scripted([SKEWED, answer()]) as server:
+    with Scripted([SKEWED, STORED]) as server:
         here = client(server.url)
         here.perform(put())
         here.perform(put())
@@ -263,7 +264,7 @@ def test_a_clock_that_stays_skewed_is_an_error() -> None:
 
 def test_expired_credentials_are_asked_for_again_once() -> None:
     found = iter([Credentials("OLD", SECRET), Credentials("NEW", SECRET), Credentials("NEW", SECRET)])
-    with Scripted([error(400, "ExpiredToken"), answer()]) as server:
+    with Scripted([error(400, "ExpiredToken"), STORED]) as server:
         client(server.url, credentials=lambda: next(found)).perform(put())
     assert "Credential=NEW/" in server.requests[1].headers["authorization"]
 
@@ -364,7 +365,7 @@ def test_a_refused_content_is_fetched_once_more() -> None:
 
 def test_each_request_is_logged_with_its_outcome_and_no_secret(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG, "timetrace")
-    with Scripted([reset, error(500, "InternalError"), answer()]) as server:
+    with Scripted([reset, error(500, "InternalError"), STORED]) as server:
         client(server.url).perform(put("a.json"))
     lines = [record.getMessage() for record in caplog.records]
     assert [line.rsplit(" s", 1)[0].rsplit(" ", 1)[0] for line in lines] == [
@@ -385,7 +386,7 @@ def test_a_presigned_url_of_an_anonymous_client_is_the_plain_one() -> None:
 
 
 def test_ipv6_and_a_base_path_are_part_of_the_request() -> None:
-    with Scripted([answer()], host="::1") as server:
+    with Scripted([STORED], host="::1") as server:
         client(f"{server.url}/base").perform(put())
     assert server.requests[0].line == "PUT /base/bucket/k HTTP/1.1"
     assert server.requests[0].headers["host"] == f"[::1]:{server.port}"

@@ -18,7 +18,7 @@ from timetrace.errors import (
     S3Error,
     WrongRegionError,
 )
-from timetrace.s3 import operations, retry, sigv4
+from timetrace.s3 import retry, sigv4
 from timetrace.s3.credentials import Credentials
 from timetrace.s3.endpoint import Endpoint
 from timetrace.s3.failure import error_from, hides_error
@@ -29,6 +29,8 @@ from timetrace.s3.pace import Pace
 
 T = TypeVar("T")
 logger = logging.getLogger("timetrace")
+# AWS refuses signatures that are a quarter of an hour off, others earlier.
+MAX_SKEW = timedelta(minutes=4)
 
 
 def utc_now() -> datetime:
@@ -89,9 +91,10 @@ class S3Client:
                 if type(error) not in corrected and self._correct(error, region, credentials):
                     corrected.add(type(error))  # type: ignore[arg-type]
                     continue
-                if not self._worth_retrying(error, attempt):
+                wait = retry.delay(error, attempt, random.random())
+                if error.seconds + wait > retry.MAX_SECONDS or not self._worth_retrying(error, attempt):
                     raise
-                self._sleep(retry.delay(error, attempt, random.random()))
+                self._sleep(wait)
                 attempt += 1
             else:
                 if attempt == 1:
@@ -114,10 +117,7 @@ class S3Client:
         if request.document and response.status == 200 and hides_error(response.body):
             response = replace(response, status=500)
         if response.status >= 300:
-            error = error_from(request, response)
-            if isinstance(error, ClockSkewError):
-                self._set_skew(response)
-            raise error
+            raise error_from(request, response)
         return response
 
     def _send_logged(self, request: Request, headers: Headers, attempt: int) -> Response:
@@ -135,22 +135,32 @@ class S3Client:
             logger.debug("%s %s %s %.3f s%s", request.method, where, outcome, seconds, again)
         return response
 
-    def _set_skew(self, response: Response) -> None:
-        date = operations.http_date(response.headers.get("date", ""))
-        if date:
-            self._skew = date - self._now()
-
     def _correct(self, error: RequestError, region: str, credentials: Credentials | None) -> bool:
         """Whether what the server said lets the very next attempt succeed."""
-        if isinstance(error, ClockSkewError):
-            return bool(self._skew)
+        if not isinstance(error, S3Error):
+            return False
+        if self._is_skewed(error):
+            return True
         if isinstance(error, ExpiredCredentialsError):
             return self._credentials() != credentials
-        if isinstance(error, S3Error) and error.region and error.region != region:
+        if error.region and error.region != region:
             # Only the region is the server's word. The host is made from it here: no answer names one.
             self._place = (error.region, self._resolve(error.region))
             return isinstance(error, WrongRegionError) or error.status in (301, 307, 400, 403)
         return False
+
+    def _is_skewed(self, error: S3Error) -> bool:
+        """Whether the clocks differ by more than servers allow; if so, ours is taken for that much off from now on.
+
+        Not every server says so, and no answer to a HEAD does, but all of them tell their time.
+        """
+        if error.server_time is None or error.status not in (400, 401, 403):
+            return False
+        skew = error.server_time - self._now()
+        if not isinstance(error, ClockSkewError) and abs(skew - self._skew) < MAX_SKEW:
+            return False
+        self._skew = skew
+        return True
 
     def head(self, key: str) -> ObjectStat:
         """A HEAD. Its refusals have no body, so a GET of one byte asks for the cause."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from threading import Lock
 
 from timetrace.errors import CredentialsError
 from timetrace.s3.profiles import Profiles
@@ -56,6 +58,38 @@ def find_credentials(environ: Mapping[str, str], profiles: Profiles, *, explicit
         source = f"profile {profiles.name} in {file}"
         return checked(access_key, secret_key, section.get("aws_session_token"), source)
     return None
+
+
+class FileCredentials:
+    """The profile's keys, read again whenever its files have changed: other tools renew there what expires."""
+
+    def __init__(self, environ: Mapping[str, str], profile: str | None, *, explicit_profile: bool) -> None:
+        self._environ = environ
+        self._profile = profile
+        self._explicit = explicit_profile
+        self._lock = Lock()
+        self._stamps: list[tuple[int, int] | None] = []
+        self._found: Credentials | None = None
+
+    def __call__(self) -> Credentials:
+        """CredentialsError, which lists where it looked, if there are none."""
+        profiles = Profiles(self._environ, self._profile)
+        stamps = [_stamp(profiles.credentials_file), _stamp(profiles.config_file)]
+        if stamps != self._stamps or self._found is None:
+            with self._lock:
+                found = find_credentials(self._environ, profiles, explicit_profile=self._explicit)
+                if found is None:
+                    raise not_found(profiles, explicit_profile=self._explicit)
+                self._found, self._stamps = found, stamps
+        return self._found
+
+
+def _stamp(path: str) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_size, found.st_mtime_ns
 
 
 def not_found(profiles: Profiles, *, explicit_profile: bool) -> CredentialsError:

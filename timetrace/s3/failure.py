@@ -6,6 +6,7 @@ Source: "Error responses" in the Amazon S3 API Reference, and what other servers
 from __future__ import annotations
 
 import re
+from datetime import datetime
 
 from timetrace.errors import (
     AccessDeniedError,
@@ -26,7 +27,7 @@ from timetrace.errors import (
     WrongRegionError,
 )
 from timetrace.s3 import document
-from timetrace.s3.http import Headers, Request, Response
+from timetrace.s3.http import Headers, Request, Response, http_date
 
 _BY_CODE: dict[str, type[S3Error]] = {
     "NoSuchKey": NoSuchKeyError,
@@ -65,6 +66,7 @@ _BY_CODE: dict[str, type[S3Error]] = {
 _BY_STATUS: dict[int, tuple[str, type[S3Error]]] = {
     301: ("PermanentRedirect", WrongRegionError),
     307: ("TemporaryRedirect", WrongRegionError),
+    401: ("Unauthorized", AccessDeniedError),
     403: ("AccessDenied", AccessDeniedError),
     404: ("NotFound", S3Error),
     405: ("MethodNotAllowed", UnsupportedError),
@@ -88,7 +90,7 @@ def error_from(request: Request, response: Response) -> S3Error:
     told = response.headers.get("x-amz-bucket-region") or region
     if kind is S3Error and told and response.status in (301, 307, 400):
         kind = WrongRegionError
-    return kind(
+    error = kind(
         response.status,
         named or f"HTTP {response.status}",
         message,
@@ -96,6 +98,17 @@ def error_from(request: Request, response: Response) -> S3Error:
         region=told if told and _LABEL.match(told) else None,
         hint=_hint(kind, request, response.status),
     )
+    error.server_time = http_date(response.headers.get("date", ""))
+    error.retry_after = _retry_after(response.headers.get("retry-after", ""), error.server_time)
+    return error
+
+
+def _retry_after(text: str, now: datetime | None) -> float | None:
+    """Seconds, from a number of them or from a date (RFC 9110, 10.2.3)."""
+    if text.isascii() and text.isdigit():
+        return float(text[:6])
+    then = http_date(text)
+    return max((then - now).total_seconds(), 0.0) if then and now else None
 
 
 def hides_error(body: bytes) -> bool:

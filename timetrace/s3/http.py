@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from typing import Protocol
 
 from timetrace.s3.endpoint import Endpoint
@@ -18,6 +19,7 @@ _PATH_TABLE = [*_QUERY_TABLE]
 _PATH_TABLE[ord("/")] = "/"
 _PLAIN = frozenset(map(chr, _UNRESERVED))
 _PLAIN_PATH = _PLAIN | {"/"}
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 def encode_path(key: str) -> str:
@@ -38,6 +40,16 @@ def canonical_query(query: Iterable[tuple[str, str]]) -> str:
     """The query as it is both signed and sent: encoded, sorted by encoded name, then value."""
     pairs = sorted([(encode_query(name), encode_query(value)) for name, value in query])
     return "&".join([f"{name}={value}" for name, value in pairs])
+
+
+def http_date(text: str) -> datetime | None:
+    """`Wed, 21 Oct 2015 07:28:00 GMT` in UTC; None for anything else. strptime would ask the locale."""
+    try:
+        _, day, month, year, clock, _ = text.split()
+        hour, minute, second = map(int, clock.split(":"))
+        return datetime(int(year), _MONTHS.index(month) + 1, int(day), hour, minute, second, tzinfo=timezone.utc)
+    except ValueError:
+        return None
 
 
 class Body(Protocol):

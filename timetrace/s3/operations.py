@@ -7,18 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import Protocol, TypeVar
 
 from timetrace.errors import RangeIgnoredError, ResponseError
 from timetrace.s3 import document
 from timetrace.s3.endpoint import Endpoint
-from timetrace.s3.http import Body, Headers, Request, Response, Sink
+from timetrace.s3.http import Body, Headers, Request, Response, Sink, http_date
 
 T_co = TypeVar("T_co", covariant=True)
 METADATA = "x-amz-meta-"
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 class Operation(Protocol[T_co]):
@@ -80,16 +79,6 @@ def _wholesize_of(headers: Headers) -> int:
     return size_of(whole if whole.isdigit() else headers.get("content-length", "0"))
 
 
-def http_date(text: str) -> datetime | None:
-    """`Wed, 21 Oct 2015 07:28:00 GMT` in UTC; None for anything else. strptime would ask the locale."""
-    try:
-        _, day, month, year, clock, _ = text.split()
-        hour, minute, second = map(int, clock.split(":"))
-        return datetime(int(year), _MONTHS.index(month) + 1, int(day), hour, minute, second, tzinfo=timezone.utc)
-    except ValueError:
-        return None
-
-
 @dataclass(frozen=True, slots=True)
 class PutObject:
     """Parses to the ETag. `sha256` is that of the body, in lowercase hex; `checksum` is one more header, by which the
@@ -115,7 +104,9 @@ class PutObject:
         return Request("PUT", endpoint, self.key, headers=headers, body=self.body)
 
     def parse(self, response: Response) -> str:
-        return bare_etag(response.headers.get("etag", ""))
+        if "etag" not in response.headers:
+            raise ResponseError("the answer to a PUT has no ETag, which every S3 server gives")
+        return bare_etag(response.headers["etag"])
 
 
 def described(content_type: str, content_encoding: str, metadata: Mapping[str, str]) -> dict[str, str]:

@@ -10,6 +10,7 @@ from threading import Lock
 from timetrace.errors import ReadTimeoutError, RequestError, S3Error
 
 MAX_DELAY = 20.0
+MAX_SECONDS = 300.0
 BASE_DELAY = 0.2
 THROTTLED_BASE_DELAY = 1.0
 
@@ -35,10 +36,15 @@ def is_retryable(error: RequestError) -> bool:
 
 
 def delay(error: RequestError, attempt: int, random: float) -> float:
-    """Seconds to wait after attempt number `attempt` (from 1) failed; `random` is in [0, 1)."""
+    """Seconds to wait after attempt number `attempt` (from 1) failed; `random` is in [0, 1).
+
+    A server that asks for more time gets it, up to MAX_DELAY.
+    """
     throttled = isinstance(error, S3Error) and (error.code in _THROTTLED or error.status == 429)
     base = THROTTLED_BASE_DELAY if throttled else BASE_DELAY
-    return random * min(base * float(1 << min(attempt - 1, 16)), MAX_DELAY)
+    ours = random * min(base * float(1 << min(attempt - 1, 16)), MAX_DELAY)
+    asked = (error.retry_after or 0.0) if isinstance(error, S3Error) else 0.0
+    return max(ours, min(asked, MAX_DELAY))
 
 
 class RetryBudget:

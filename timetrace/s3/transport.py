@@ -185,7 +185,7 @@ class _Link:
         self._connection = connection
         self.sock = connection.sock
         self.sock.settimeout(read_timeout)
-        self.reader = Reader(self.sock)
+        self.reader = Reader(self.sock, read_timeout)
 
     def readable(self) -> bool:
         """Whether the server has spoken or hung up: no use for a new request."""

@@ -6,6 +6,7 @@ than signing the request.
 
 from __future__ import annotations
 
+from time import monotonic
 from typing import TYPE_CHECKING, Protocol
 
 from timetrace.errors import ConnectionClosedError, ReadTimeoutError, ResponseError
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 PIECE = 2**18
+SLOWEST = 1024  # bytes a second, after the read timeout
 MAX_HEAD = 2**16
 MAX_INTERIM = 16
 _CONTENT_LENGTH_DIGITS = 18
@@ -72,10 +74,13 @@ def _pieces(body: bytes) -> Iterator[bytes]:
 class Reader:
     """Reads answers from one socket. `heard` says whether any byte of the current one has come."""
 
-    __slots__ = ("_buffer", "_sock", "heard", "reusable")
+    __slots__ = ("_buffer", "_patience", "_received", "_sock", "_started", "heard", "reusable")
 
-    def __init__(self, sock: Socket) -> None:
+    def __init__(self, sock: Socket, patience: float = 60.0) -> None:
         self._sock = sock
+        self._patience = patience
+        self._started = 0.0
+        self._received = 0
         self._buffer = b""
         self.heard = False
         self.reusable = False
@@ -83,6 +88,7 @@ class Reader:
     def response(self, request: Request) -> Response:
         """The final answer to `request`. `reusable` then tells whether the socket may carry another."""
         self.heard = self.reusable = False
+        self._started, self._received = monotonic(), 0
         for _ in range(MAX_INTERIM):
             version, status, headers = parse_head(self._head())
             if status >= 200:
@@ -96,11 +102,16 @@ class Reader:
 
     def _recv(self, size: int) -> bytes:
         try:
-            return self._sock.recv(size)
+            piece = self._sock.recv(size)
         except TimeoutError as error:
             raise ReadTimeoutError("the server fell silent") from error
         except OSError as error:
             raise ConnectionClosedError(f"the connection broke: {error.strerror or error}") from error
+        self._received += len(piece)
+        # A socket's own timeout begins anew with each byte, so an answer that drips would never end.
+        if monotonic() > self._started + self._patience + self._received / SLOWEST:
+            raise ReadTimeoutError(f"the answer came at less than {SLOWEST} bytes a second")
+        return piece
 
     def _head(self) -> bytes:
         buffer = self._buffer

@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-from timetrace.errors import ConfigError, CredentialsError
-from timetrace.s3.credentials import Credentials, checked, find_credentials, not_found
+from timetrace.errors import ConfigError
+from timetrace.s3.credentials import ACCESS_KEY, Credentials, FileCredentials, checked, find_credentials
 from timetrace.s3.endpoint import resolve_endpoint
 from timetrace.s3.profiles import Profiles
 from timetrace.storage.keys import key_problem
@@ -172,10 +172,13 @@ def _check_types(config: S3Config) -> None:
         raise ConfigError("no_sign_request must be True or False")
 
 
-def missing_credentials(config: S3Config, environ: Mapping[str, str]) -> CredentialsError:
-    """The error for a resolved `config` without keys: it lists where they were looked for."""
-    name = config.profile or environ.get("AWS_PROFILE") or environ.get("AWS_DEFAULT_PROFILE")
-    return not_found(Profiles(environ, name), explicit_profile=config.profile is not None)
+def profile_credentials(config: S3Config, environ: Mapping[str, str]) -> FileCredentials | None:
+    """For a resolved `config` whose keys a profile has, or should have; None if they come from elsewhere."""
+    seen = _Environment(environ)
+    if config.profile is None and seen.get(ACCESS_KEY):
+        return None
+    name = config.profile or seen.get("AWS_PROFILE") or seen.get("AWS_DEFAULT_PROFILE")
+    return FileCredentials(seen, name, explicit_profile=config.profile is not None)
 
 
 class _Environment(dict[str, str]):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from timetrace.s3.client import S3Client
 from timetrace.s3.credentials import Credentials
 from timetrace.s3.endpoint import resolve_endpoint
-from timetrace.storage.config import S3Config, missing_credentials
+from timetrace.storage.config import S3Config, profile_credentials
 from timetrace.storage.objects import Objects
 from timetrace.storage.parts import Parts
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 PARTS_AT_ONCE = 4
 
 
-def connect(config: S3Config, environ: Mapping[str, str]) -> tuple[Objects, Transport]:
-    """Sends nothing. MissingDependencyError without urllib3."""
+def connect(given: S3Config, config: S3Config, environ: Mapping[str, str]) -> tuple[Objects, Transport]:
+    """Sends nothing; `config` is `given`, resolved. MissingDependencyError without urllib3."""
     from timetrace.s3.transport import Transport
 
     bucket, style = config.bucket or "", config.addressing_style or "auto"
@@ -36,7 +36,7 @@ def connect(config: S3Config, environ: Mapping[str, str]) -> tuple[Objects, Tran
         resolve=lambda region: resolve_endpoint(
             bucket, region=region, endpoint_url=config.endpoint_url, addressing_style=style
         ),
-        credentials=_provider(config, environ),
+        credentials=_provider(given, config, environ),
         transport=transport,
         max_attempts=config.max_attempts or 1,
     )
@@ -49,14 +49,11 @@ def connect(config: S3Config, environ: Mapping[str, str]) -> tuple[Objects, Tran
     return Objects(client, config.prefix or "", parts), transport
 
 
-def _provider(config: S3Config, environ: Mapping[str, str]) -> Callable[[], Credentials | None]:
+def _provider(given: S3Config, config: S3Config, environ: Mapping[str, str]) -> Callable[[], Credentials | None]:
     if config.no_sign_request:
         return lambda: None
-    if config.access_key and config.secret_key:
-        given = Credentials(config.access_key, config.secret_key, config.session_token)
-        return lambda: given
-
-    def missing() -> Credentials | None:
-        raise missing_credentials(config, environ)
-
-    return missing
+    renewed = None if given.access_key else profile_credentials(config, environ)
+    if renewed is not None:
+        return renewed
+    static = Credentials(config.access_key or "", config.secret_key or "", config.session_token)
+    return lambda: static

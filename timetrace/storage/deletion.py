@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from typing import TYPE_CHECKING
 
 from timetrace.errors import DeletionRefusedError, ResponseError, S3Error, UnsupportedError
@@ -74,6 +74,6 @@ def check(extras: Sequence[str], kept: int, sources: int, source: str, *, force:
         )
 
 
-def protected(key: str, left_out: Sequence[str]) -> bool:
+def protected(key: str, left_out: Set[str]) -> bool:
     """Whether the key is, or lies below, something that the source has and that was left out of the sync."""
-    return any(key == name or key.startswith(f"{name}/") for name in left_out)
+    return key in left_out or any(key[:at] in left_out for at, sign in enumerate(key) if sign == "/")

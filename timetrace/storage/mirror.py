@@ -35,7 +35,7 @@ class Mirror:
     tally: Tally
     threads: Threads
     options: SyncOptions
-    left_out: list[str] = field(default_factory=list)
+    left_out: set[str] = field(default_factory=set)
 
     def run(self) -> None:
         try:
@@ -141,7 +141,8 @@ class Mirror:
     def local(self) -> Iterator[Entry]:
         for found in walk(self.root, patterns=self.options.patterns, follow_symlinks=self.options.follow_symlinks):
             if isinstance(found, LeftOut):
-                self.left_out.append(os.path.relpath(found.path, self.root).replace(os.sep, "/"))
+                if self.options.delete:
+                    self.left_out.add(os.path.relpath(found.path, self.root).replace(os.sep, "/"))
                 self.tally.add(SyncItem(found.action, "", found.path, reason=found.reason))
             else:
                 yield Entry(found.key, found.size)
@@ -175,9 +176,9 @@ class Mirror:
         return hashes.md5 == there.etag or content.is_same(hashes, self.objects.stat(self.prefix + key))
 
 
-def is_packed_there(loaded: content.Content, there: Entry) -> bool:
+def is_packed_there(data: bytes, there: Entry) -> bool:
     """Whether the object is this content as timetrace packs it, going by size and ETag alone."""
-    if not isinstance(loaded.body, bytes):
+    if there.size > packing.most(len(data)):
         return False
-    packed = content.hashes_of(packing.packed(loaded.body))
-    return packed.size == there.size and packed.md5 == there.etag
+    packed = content.hashes_of(packing.packed(data))
+    return (packed.size, packed.md5) == (there.size, there.etag)

@@ -40,13 +40,13 @@ class Download(Mirror):
     def settle(self, step: Step) -> SyncItem:
         there = cast(Entry, step.source)
         sha256 = None
-        # What is larger there than here has been changed, or was never packed.
-        if self.folder is not None and step.target is not None and there.size <= step.target.size:
+        # What is larger there than here, and not for being packed, is other content.
+        if self.folder is not None and step.target is not None and there.size <= packing.most(step.target.size):
             hashes, sha256 = self._look(self.folder, step.key, there)
             if sha256 is None:
                 return self.item("skip", step.key, size=hashes.size)
         if self.options.dry_run or self.folder is None:
-            return self._would(step, there, sha256)
+            return self.item("download", step.key, size=there.size)
         listed = ObjectSummary(self.prefix + step.key, there.size, there.etag, "")
         with self.folder.create(step.key) as target:
             size = self.objects.get(self.prefix + step.key, target, listed=listed, unless_sha256=sha256)
@@ -61,18 +61,19 @@ class Download(Mirror):
             hashes = content.hashed(file)
             if self.is_same(hashes, key, there):
                 return hashes, None
-            if there.size < hashes.size <= content.HELD:
+            if there.size == hashes.size:
+                return hashes, hashes.sha256
+            is_held = hashes.size <= content.HELD
+            if is_held:
                 file.seek(0)
-                if is_packed_there(content.content_of(file.read()), there):
+                if is_packed_there(file.read(), there):
                     return hashes, None
+        # What is small is fetched at once: should it be equal after all, little was sent in vain.
+        if not is_held or self.options.dry_run:
+            stat = self.objects.stat(self.prefix + key)
+            if packing.is_packed(stat.metadata) and content.is_same(hashes, stat):
+                return hashes, None
         return hashes, hashes.sha256
-
-    def _would(self, step: Step, there: Entry, sha256: str | None) -> SyncItem:
-        if sha256 and there.size < cast(Entry, step.target).size:
-            stat = self.objects.stat(self.prefix + step.key)
-            if packing.is_packed(stat.metadata) and stat.metadata.get(content.SHA256) == sha256:
-                return self.item("skip", step.key)
-        return self.item("download", step.key, size=there.size)
 
     def open(self, key: str) -> FileIO:
         return cast(Folder, self.folder).open(key)

@@ -8,7 +8,7 @@ from io import FileIO
 from threading import Lock
 from typing import cast
 
-from timetrace.errors import PreconditionFailedError, UnsupportedError
+from timetrace.errors import UnsupportedError
 from timetrace.storage import content, deletion, keys
 from timetrace.storage.mirror import Mirror, is_packed_there
 from timetrace.storage.report import SyncItem
@@ -18,7 +18,7 @@ from timetrace.storage.sync import Entry, Step, plan
 @dataclass
 class Upload(Mirror):
     _first: Lock = field(default_factory=Lock)
-    _creates_only: bool = False
+    _creates_only: set[bool] = field(default_factory=set)
 
     @property
     def source(self) -> str:
@@ -39,31 +39,36 @@ class Upload(Mirror):
         return self.item("upload", step.key, size=loaded.stored.size)
 
     def _is_stored(self, loaded: content.Content, key: str, there: Entry) -> bool:
+        if loaded.encoding:
+            stored = loaded.stored
+            # Another zlib may have packed it: then only the object's own metadata can tell.
+            return (stored.size, stored.md5) == (there.size, there.etag) or content.is_same(
+                loaded.plain, self.objects.stat(self.prefix + key)
+            )
         if self.is_same(loaded.stored, key, there):
             return True
-        if loaded.encoding:
-            # Another zlib may have packed it: only the object's own metadata can tell.
-            return content.is_same(loaded.plain, self.objects.stat(self.prefix + key))
-        return there.size < loaded.plain.size and is_packed_there(loaded, there)
+        return isinstance(loaded.body, bytes) and is_packed_there(loaded.body, there)
 
     def _put(self, key: str, loaded: content.Content) -> None:
         full = self.prefix + key
         if not self.options.create_only:
             self.objects.put(full, loaded)
             return
+        way = self.objects.is_large(loaded)
         with self._first:
-            if not self._creates_only:
+            if way not in self._creates_only:
                 self._create_first(full, loaded)
+                self._creates_only.add(way)
                 return
         self.objects.put(full, loaded, create_only=True)
 
     def _create_first(self, full: str, loaded: content.Content) -> None:
-        """The first one is put twice: a server that takes the second has not understood what it was asked."""
+        """The first one of each way is put twice: a server that takes the second has not understood what it was asked.
+
+        Both times it is the same content, so that nothing is lost by it.
+        """
         self.objects.put(full, loaded, create_only=True)
-        try:
-            self.objects.put(full, loaded, create_only=True)
-        except PreconditionFailedError:
-            self._creates_only = True
+        if self.objects.is_refused(full, loaded):
             return
         error = UnsupportedError(200, "If-None-Match was ignored", hint="this server cannot create only: sync without")
         error.method, error.uri = "PUT", self.objects.client.uri(full)

@@ -109,21 +109,33 @@ class Objects:
         self, full_key: str, content: Content, content_type: str | None = None, *, create_only: bool = False
     ) -> None:
         """Store it. With `create_only`: PreconditionFailedError if the object exists."""
-        described = Described(content_type or keys.content_type(full_key), {SHA256: content.plain.sha256})
-        if content.encoding:
-            described.metadata[packing.ENCODING] = content.encoding
         try:
-            if content.stored.size > self.parts.threshold:
-                self.parts.upload(
-                    full_key, content, described, lambda: self._holds(full_key, content), create_only=create_only
-                )
-            else:
-                self._put(full_key, content, described, create_only)
+            self._put(full_key, content, content_type, create_only)
         except RequestError as error:
             if not (_may_be_done(error) and self._holds(full_key, content)):
                 raise
 
-    def _put(self, full_key: str, content: Content, described: Described, create_only: bool) -> None:
+    def is_large(self, content: Content) -> bool:
+        """Whether it is stored in parts."""
+        return content.stored.size > self.parts.threshold
+
+    def is_refused(self, full_key: str, content: Content) -> bool:
+        """Whether the server refuses to store, with `create_only`, what it has already."""
+        try:
+            self._put(full_key, content, None, create_only=True)
+        except PreconditionFailedError:
+            return True
+        return False
+
+    def _put(self, full_key: str, content: Content, content_type: str | None, create_only: bool) -> None:
+        described = Described(content_type or keys.content_type(full_key), {SHA256: content.plain.sha256})
+        if content.encoding:
+            described.metadata[packing.ENCODING] = content.encoding
+        if self.is_large(content):
+            self.parts.upload(
+                full_key, content, described, lambda: self._holds(full_key, content), create_only=create_only
+            )
+            return
         self.client.perform(
             PutObject(
                 full_key,
@@ -163,7 +175,7 @@ class Objects:
             if anywhere is None:
                 return self._get_in_one(full_key, target, unless_sha256, most=None)
             try:
-                if listed and listed.size > self.parts.threshold:
+                if listed and listed.size > self.parts.threshold and listed.etag:
                     return self._get_in_parts(full_key, anywhere, listed.size, listed.etag)
                 return self._get_in_one(full_key, target, unless_sha256, most=self.parts.threshold)
             except _Large as large:
@@ -181,7 +193,7 @@ class Objects:
             if unless_sha256 and stat.metadata.get(SHA256) == unless_sha256:
                 flow[:] = []
                 return _nowhere
-            if most is not None and stat.size > most and not packing.is_packed(stat.metadata):
+            if most is not None and stat.size > most and stat.etag and not packing.is_packed(stat.metadata):
                 raise _Large(stat)
             target.restart()
             flow[:] = [_Flow(stat, target)]

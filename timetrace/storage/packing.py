@@ -34,6 +34,11 @@ def packed(data: bytes) -> bytes:
     return compressor.compress(data) + compressor.flush()
 
 
+def most(size: int) -> int:
+    """More bytes than content of this size gets by being packed: what cannot be made smaller grows a little."""
+    return size + size // 256 + 64
+
+
 def is_packed(metadata: Mapping[str, str]) -> bool:
     return metadata.get(ENCODING) == GZIP
 

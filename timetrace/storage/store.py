@@ -47,7 +47,7 @@ class S3Store:
         self.config = resolved
         self.bucket = resolved.bucket or ""
         self.prefix = resolved.prefix or ""
-        self._objects, self._transport = connect(resolved, environ)
+        self._objects, self._transport = connect(config or S3Config(), resolved, environ)
 
     def __enter__(self) -> S3Store:
         return self
