@@ -19,11 +19,12 @@ MODULES = {
 
 # Each package may import from itself and from those below.
 BELOW = {
-    "errors": set[str](),
-    "s3": {"errors"},
-    "storage": {"s3", "errors"},
-    "cli": {"storage", "s3", "errors"},
-    "integrations": {"storage", "s3", "errors"},
+    "text": set[str](),
+    "errors": {"text"},
+    "s3": {"errors", "text"},
+    "storage": {"s3", "errors", "text"},
+    "cli": {"storage", "s3", "errors", "text"},
+    "integrations": {"storage", "s3", "errors", "text"},
     "__main__": {"cli"},
 }
 
@@ -31,21 +32,34 @@ BELOW = {
 S3_ROOMS = {
     "document": set[str](),
     "endpoint": set[str](),
-    "network": set[str](),
+    "forks": set[str](),
+    "network": {"forks"},
     "pace": set[str](),
     "profiles": set[str](),
     "retry": set[str](),
     "http": {"endpoint"},
-    "credentials": {"profiles"},
+    "credentials": {"forks", "profiles"},
     "failure": {"document", "http"},
     "operations": {"document", "endpoint", "http"},
     "listing": {"document", "endpoint", "http", "operations"},
     "multipart": {"document", "endpoint", "http", "listing", "operations"},
     "sigv4": {"http", "credentials"},
     "wire": {"http"},
-    "transport": {"http", "network", "wire"},
+    "transport": {"forks", "http", "network", "wire"},
     "client": {
-        *("credentials", "endpoint", "failure", "http", "listing", "multipart", "operations", "pace", "retry", "sigv4"),
+        *(
+            "credentials",
+            "endpoint",
+            "failure",
+            "forks",
+            "http",
+            "listing",
+            "multipart",
+            "operations",
+            "pace",
+            "retry",
+            "sigv4",
+        ),
     },
 }
 
@@ -55,8 +69,9 @@ PURE = {
         for room in ("document", "endpoint", "failure", "http", "listing", "multipart", "operations")
     ),
     *(f"timetrace.s3.{room}" for room in ("retry", "sigv4")),
-    *(f"timetrace.storage.{room}" for room in ("cassettes", "keys", "sync")),
+    *(f"timetrace.storage.{room}" for room in ("cassettes", "keys", "packing", "sync")),
     "timetrace.errors",
+    "timetrace.text",
 }
 # Files, clocks, chance, the network, processes and threads.
 IMPURE = {

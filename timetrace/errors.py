@@ -1,4 +1,8 @@
-"""Every exception that the package raises. `str(error)` is one line: what failed, why, and what to do."""
+"""Every exception that the package raises. `str(error)` is one line: what failed, why, and what to do.
+
+Keys and what servers say are in it, so what a terminal or a log would act on is made visible there; the attributes
+have it as it came.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +10,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import ClassVar
 
+from timetrace.text import visible
+
 
 class TimetraceError(Exception):
     """The base of all."""
+
+    def __str__(self) -> str:
+        return visible(super().__str__())
 
 
 class ConfigError(TimetraceError):
@@ -47,7 +56,7 @@ class RequestError(TimetraceError):
     """A request that did not do what it was sent for.
 
     `method` and `uri` say which; `attempts` and `seconds` what was spent on it; `retryable` whether the
-    same request may fare better.
+    same request may fare better; `unsettled` whether the server may have done all the same what it was asked for.
     """
 
     hint: ClassVar[str] = ""
@@ -61,12 +70,13 @@ class RequestError(TimetraceError):
         self.uri = ""
         self.attempts = 1
         self.seconds = 0.0
+        self.unsettled = False
 
     def __str__(self) -> str:
         where = f"{self.method} {self.uri}: " if self.method else ""
         tries = f" (gave up after {self.attempts} attempts over {self.seconds:.1f} s)" if self.attempts > 1 else ""
         advice = f": {self.advice}" if self.advice else ""
-        return f"{where}{self.reason}{tries}{advice}"
+        return visible(f"{where}{self.reason}{tries}{advice}")
 
     def __reduce__(self) -> tuple[object, ...]:
         # Pickle would call the class with `args`, which some of them do not take.
@@ -119,6 +129,10 @@ class ReadTimeoutError(TransportError):
 
 class ConnectionClosedError(TransportError):
     """The connection broke before the answer was complete."""
+
+
+class StaleConnectionError(ConnectionClosedError):
+    """A connection that was kept from an earlier request broke before any answer, as servers close what is idle."""
 
 
 class TLSError(UnreachableError):

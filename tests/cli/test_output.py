@@ -11,7 +11,7 @@ from tests.cli.conftest import Run
 from timetrace import __version__
 from timetrace.cli import main
 from timetrace.cli.parser import COMMON, build_parser
-from timetrace.cli.reporter import size
+from timetrace.cli.progress import size
 from timetrace.storage import S3Store
 
 

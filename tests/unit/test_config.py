@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import FrozenInstanceError
 from pathlib import Path
 from typing import Any
 
@@ -366,12 +365,12 @@ def test_a_store_takes_what_the_process_has(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_resolving_twice_changes_nothing(home: Path) -> None:
     once = resolved({"AWS_PROFILE": "dev"}, home)
-    assert S3Config.from_env({}, **{name: getattr(once, name) for name in S3Config.__slots__}) == once
+    assert S3Config.from_env({}, **{name: getattr(once, name) for name in S3Config._fields}) == once
 
 
 def test_a_config_is_frozen_and_its_repr_shows_no_secret() -> None:
     config = S3Config(access_key="AKID", secret_key="hunter2", session_token="t0ken")
-    with pytest.raises(FrozenInstanceError):
+    with pytest.raises(AttributeError):
         config.bucket = "other"  # type: ignore[misc]
     assert "access_key='AKID'" in repr(config)
     assert not [secret for secret in ("hunter2", "t0ken") if secret in repr(config)]

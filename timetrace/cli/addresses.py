@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from argparse import Namespace
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import NamedTuple
 
 from timetrace.errors import ConfigError
@@ -31,6 +30,8 @@ def config_of(args: Namespace) -> S3Config:
         addressing_style=args.addressing_style,
         ca_bundle=args.ca_bundle,
         no_sign_request=args.no_sign_request,
+        multipart_threshold=args.multipart_threshold,
+        part_size=args.part_size,
     )
 
 
@@ -55,7 +56,7 @@ def addressed(args: Namespace, names: Iterable[str]) -> list[Addressed]:
         absolute[uri[1]] = None
     if not absolute:
         return [Addressed(config, list(relative))]
-    outright = Addressed(replace(config, bucket=bucket, prefix=""), list(absolute))
+    outright = Addressed(config._replace(bucket=bucket, prefix=""), list(absolute))
     if not relative:
         return [outright]
     configured = resolve(config, os.environ).bucket

@@ -32,4 +32,13 @@ def folder(output: str | None) -> str:
     if output == STDOUT or (output and os.path.exists(output) and not os.path.isdir(output)):
         what = "the standard output" if output == STDOUT else f"the file {output}"
         raise ConfigError(f"{what} takes a single key: give -o a folder for several")
-    return output or "."
+    return writable(output or ".")
+
+
+def writable(path: str) -> str:
+    """`path`; PermissionError and the like, before anything is asked for, if it is a folder that takes no file."""
+    if os.path.isdir(path) and not os.access(path, os.W_OK | os.X_OK):
+        read_only = os.access(path, os.X_OK) and os.geteuid() == 0 if os.name != "nt" else False
+        number = errno.EROFS if read_only else errno.EACCES
+        raise OSError(number, os.strerror(number), path)
+    return path

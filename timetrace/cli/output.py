@@ -6,6 +6,12 @@ import errno
 import os
 import sys
 
+TYPE_CHECKING = False  # that of typing would be a slow import
+
+if TYPE_CHECKING:
+    from timetrace.cli.progress import Line
+    from timetrace.storage.report import OnProgress
+
 
 class ClosedPipeError(Exception):
     """Whoever read our output has gone. No OSError: that would count as some file's trouble."""
@@ -18,6 +24,7 @@ class Output:
         self.as_json = False
         self.quiet = False
         self.verbose = False
+        self._progress: Line | None = None
         for stream in (sys.stdout, sys.stderr):
             reconfigure = getattr(stream, "reconfigure", None)
             if reconfigure:
@@ -30,16 +37,40 @@ class Output:
     def line(self, text: str) -> None:
         """One line for people, on stdout; nothing with --json or -q."""
         if not (self.as_json or self.quiet):
-            self.text(_visible(text) + "\n")
-            self.flush()
+            with self._aside(self.to_terminal):
+                self.text(_visible(text) + "\n")
+                self.flush()
 
     def note(self, text: str) -> None:
         """One line about the run, on stderr; nothing with -q."""
         if not self.quiet:
-            _to_stderr(_visible(text))
+            with self._aside():
+                _to_stderr(_visible(text))
 
     def error(self, text: str) -> None:
-        _to_stderr(f"timetrace: {_visible(text)}")
+        with self._aside():
+            _to_stderr(f"timetrace: {_visible(text)}")
+
+    def begin_progress(self) -> OnProgress | None:
+        """Tells on stderr how far the run is, until `end_progress`. None where nobody would see it."""
+        if self.as_json or self.quiet or self.verbose:
+            return None
+        from timetrace.cli.progress import line_for
+
+        self._progress = line_for(sys.stderr)
+        return self._progress and self._progress.update
+
+    def end_progress(self) -> None:
+        line, self._progress = self._progress, None
+        if line:
+            line.end()
+
+    def _aside(self, shared: bool = True) -> _Aside:
+        return _Aside(self._progress if shared else None)
+
+    def trace(self, text: str) -> None:
+        """A line of a traceback."""
+        _to_stderr(_visible(text))
 
     def json(self, **fields: object) -> None:
         """One line of JSON, in ASCII, which every encoding has."""
@@ -88,6 +119,21 @@ class Output:
             os.close(nowhere)
         except (OSError, ValueError):
             pass
+
+
+class _Aside:
+    """The line of progress makes room for others on its terminal."""
+
+    def __init__(self, line: Line | None) -> None:
+        self._line = line
+
+    def __enter__(self) -> None:
+        if self._line:
+            self._line.hide()
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        if self._line and not error:
+            self._line.show()
 
 
 class _Writing:

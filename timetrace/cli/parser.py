@@ -24,6 +24,9 @@ COMMON = (
     "debug",
 )
 
+# Those of some commands only, which the configuration has all the same.
+MOVING = ("multipart_threshold", "part_size")
+
 
 def build_parser(*, repeat_common: bool = True) -> argparse.ArgumentParser:
     """The parser of `timetrace`.
@@ -40,19 +43,19 @@ def build_parser(*, repeat_common: bool = True) -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"timetrace {__version__}")
     # What is left out is None, so that it never masks the environment.
-    parser.set_defaults(area=None, verb=None, show_help=parser.print_help, **dict.fromkeys(COMMON))
+    parser.set_defaults(area=None, verb=None, show_help=parser.print_help, **dict.fromkeys((*COMMON, *MOVING)))
     areas = parser.add_subparsers(dest="area", title="commands", prog="timetrace", metavar="COMMAND")
     s3 = _parser(
         areas.add_parser,
         "s3",
-        help="cassettes in a bucket: upload, download, list, sync, cat, rm, url",
+        help="cassettes in a bucket: upload, download, list, sync, cat, rm, url, cleanup",
         usage="%(prog)s [options] COMMAND ...",
         description="Cassettes in a bucket. Keys are relative to a prefix, `cassettes` unless you choose another.",
         epilog="`timetrace s3 COMMAND --help` tells more about each.",
     )
     s3.set_defaults(show_help=s3.print_help)
     verbs = s3.add_subparsers(dest="verb", title="commands", prog="timetrace s3", metavar="COMMAND")
-    for add in (_upload, _download, _list, _sync, _cat, _rm, _url):
+    for add in (_upload, _download, _list, _sync, _cat, _rm, _url, _cleanup):
         verb = add(verbs.add_parser)
         if repeat_common:
             _add_common(verb)
@@ -92,6 +95,9 @@ def _upload(make: Callable[..., argparse.ArgumentParser]) -> argparse.ArgumentPa
     )
     verb.add_argument("paths", nargs="+", metavar="PATH", help="a file or a folder")
     verb.add_argument("--key", help="store a single file under this key; s3://BUCKET/KEY adds no prefix")
+    _add_patterns(verb, "of a folder, send")
+    _add_storing(verb)
+    _add_moving(verb)
     return verb
 
 
@@ -114,6 +120,7 @@ def _download(make: Callable[..., argparse.ArgumentParser]) -> argparse.Argument
         metavar="PATH",
         help="a file, a folder (one that exists, or with a slash at its end), or - for the standard output",
     )
+    _add_moving(verb)
     return verb
 
 
@@ -131,17 +138,26 @@ def _sync(make: Callable[..., argparse.ArgumentParser]) -> argparse.ArgumentPars
     verb = _verb(
         make,
         "sync",
-        "{up,down} -d DIR [--dry-run]",
+        "{up,down} -d DIR [--dry-run] [--delete]",
         "make the bucket hold what a folder does, or the other way round",
         "\nCopies the cassettes (*.json, *.json.gz, *.yaml, *.yml) that the other side lacks or holds\n"
-        "otherwise. Content decides, never times. Nothing is deleted.",
+        "otherwise. Content decides, never times. Nothing is deleted without --delete.",
         "up -d ./cassettes",
         "down -d ./cassettes --dry-run",
+        "up -d ./cassettes --delete --exclude draft-*",
+        "down -d ./cassettes --verify",
     )
     verb.add_argument("direction", choices=("up", "down"), help="up: to the bucket; down: to the folder")
     verb.add_argument("-d", "--dir", required=True, help="the folder; down makes it if it is missing")
-    verb.add_argument("--dry-run", action="store_true", help="say what would be copied, and copy nothing")
+    verb.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
+    verb.add_argument("--delete", action="store_true", help="at the end, remove what only the other side has")
+    verb.add_argument("--force", action="store_true", help="also if --delete removes more than it keeps, or all")
+    verb.add_argument("--verify", action="store_true", help="copy nothing: read both sides whole, and compare")
+    _add_patterns(verb, "sync")
     verb.add_argument("--follow-symlinks", action="store_true", help="enter folders that symbolic links lead to")
+    _add_storing(verb, "up only: ")
+    _add(verb, "--max-errors", "max_errors", metavar="N", help="stop once N files have failed")
+    _add_moving(verb)
     return verb
 
 
@@ -171,6 +187,7 @@ def _rm(make: Callable[..., argparse.ArgumentParser]) -> argparse.ArgumentParser
     )
     verb.add_argument("keys", nargs="+", metavar="KEY", help=KEY_HELP)
     verb.add_argument("-y", "--yes", action="store_true", help="do not ask; needed where there is no terminal")
+    _add(verb, "-j", "--jobs", "jobs", metavar="N", help="N requests at once, each of up to 1000 keys")
     return verb
 
 
@@ -192,6 +209,56 @@ def _url(make: Callable[..., argparse.ArgumentParser]) -> argparse.ArgumentParse
         help="how long it is valid: 1 to 604800, which is 7 days (default: 3600)",
     )
     return verb
+
+
+def _cleanup(make: Callable[..., argparse.ArgumentParser]) -> argparse.ArgumentParser:
+    verb = _verb(
+        make,
+        "cleanup",
+        "[--older-than AGE] [--yes]",
+        "find large uploads that were never finished, and remove their parts",
+        "A server keeps these\nparts, and counts them, but lists no object. Nothing is removed without --yes.",
+        "",
+        "--older-than 7d --yes",
+    )
+    _add(verb, "--older-than", "age", default="1d", metavar="AGE", help="such as 30m, 12h, 7d (default: 1d)")
+    verb.add_argument("-y", "--yes", action="store_true", help="remove them")
+    return verb
+
+
+def _add_patterns(verb: argparse.ArgumentParser, what: str) -> None:
+    append = {"action": "append", "metavar": "GLOB"}
+    _add(verb, "--include", "pattern", help=f"{what} what GLOB matches, instead of the default (repeatable)", **append)
+    _add(verb, "--exclude", "pattern", default=[], help="but not what GLOB matches (repeatable)", **append)
+
+
+def _add_storing(verb: argparse.ArgumentParser, which: str = "") -> None:
+    verb.add_argument("--compress", action="store_true", help=f"{which}store gzip, unpacked again on its way down")
+    verb.add_argument("--create-only", action="store_true", help=f"{which}never replace an object")
+
+
+def _add_moving(verb: argparse.ArgumentParser) -> None:
+    _add(verb, "-j", "--jobs", "jobs", metavar="N", help="N files at once (TIMETRACER_S3_MAX_CONCURRENCY)")
+    _add(
+        verb,
+        "--multipart-threshold",
+        "multipart_threshold",
+        metavar="SIZE",
+        help="what is larger goes in parts, several at once (default: 64MB)",
+    )
+    _add(verb, "--part-size", "part_size", metavar="SIZE", help="of each part: 5MB to 5GB (default: 16MB)")
+
+
+def _add(verb: argparse.ArgumentParser, *names: str, **words: object) -> None:
+    """An option whose text the function of `timetrace.cli.values` reads that comes last in `names`."""
+    *options, value = names
+
+    def read(text: str) -> object:
+        from timetrace.cli import values
+
+        return getattr(values, value)(text)
+
+    verb.add_argument(*options, type=read, **words)  # type: ignore[arg-type]
 
 
 def _count(text: str) -> int:

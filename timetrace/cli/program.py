@@ -50,7 +50,8 @@ def _tell(error: Exception, argv: Sequence[str] | None, out: Output) -> int:
     if "--debug" in (sys.argv[1:] if argv is None else argv):
         import traceback
 
-        traceback.print_exception(error)
+        for line in "".join(traceback.format_exception(error)).splitlines():
+            out.trace(line)
     out.error(explain(error))
     return exit_code(error)
 

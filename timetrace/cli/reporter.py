@@ -3,25 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from types import TracebackType
 
 from timetrace.cli.failures import explain_item
 from timetrace.cli.output import ClosedPipeError, Output
+from timetrace.cli.progress import size
 from timetrace.storage.report import SyncItem, SyncReport, Tally
 
 
 class Reporter:
     """Use it as a context manager: the sum is told at the end, also of what was cut short.
 
-    `uri` is that of the store at work; `sent` is the word for what was transferred.
+    `uri` is that of the store at work; `sent` is the word for what was transferred, `equal` for what was not;
+    with `local` it is files that are removed.
     """
 
-    def __init__(self, out: Output, sent: str, *, dry_run: bool = False, always: bool = False) -> None:
+    def __init__(
+        self,
+        out: Output,
+        sent: str,
+        *,
+        equal: str = "skipped as equal",
+        local: bool = False,
+        dry_run: bool = False,
+        always: bool = False,
+    ) -> None:
         self.uri: Callable[[str], str] = str
         self.ok = True
         self._out = out
         self._sent = sent
+        self._equal = equal
+        self._local = local
+        self._over = False
         self._dry_run = dry_run
         self._always = always
         self._seen = 0
@@ -29,6 +42,8 @@ class Reporter:
         self._reports: list[SyncReport] = []
 
     def __call__(self, item: SyncItem) -> None:
+        if self._over:  # told by a thread that an interrupt left behind
+            return
         self._seen += 1
         self._tally.add(item)
         uri = self.uri(item.key)
@@ -45,9 +60,18 @@ class Reporter:
         elif item.action == "download":
             self._out.line(f"{before}{uri} -> {item.path}")
         elif item.action == "delete":
-            self._out.line(f"{before or 'removed '}{uri}")
+            self._out.line(f"{before or 'removed '}{item.path if self._local else uri}")
         elif item.action == "leave out" and self._out.verbose:
             self._out.note(f"left out: {item.path or uri}: {item.reason}")
+
+    def refuse_deletion(self, key: str, path: str) -> None:
+        """Tell what would be removed if that were not too much."""
+        uri = self.uri(key)
+        if not self._out.as_json:
+            self._out.line(f"would remove {path if self._local else uri}")
+            return
+        fields = {"path": path} if self._local else {}
+        self._out.json(action="refuse", key=key, uri=uri, **fields, error="not removed", type="DeletionRefusedError")
 
     def add(self, report: SyncReport) -> None:
         """What a store says it did. Its own sums are better than ours where it had to start over."""
@@ -59,11 +83,13 @@ class Reporter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._over = True
+        self._out.end_progress()
         report = self._tally.report()
         if error is None and self._reports:
             done = self._reports[0] if len(self._reports) == 1 else report
-            report = replace(
-                report, skipped=done.skipped, left_out=max(done.left_out, report.left_out), stopped=done.stopped
+            report = report._replace(
+                skipped=done.skipped, left_out=max(done.left_out, report.left_out), stopped=done.stopped
             )
         self.ok = report.ok
         if report.stopped:
@@ -93,7 +119,7 @@ class Reporter:
         counts = [
             (report.transferred, f"{would}{self._sent} ({size(report.bytes)})"),
             (report.deleted, f"{would}removed"),
-            (report.skipped, "skipped as equal"),
+            (report.skipped, self._equal),
             (report.left_out, "left out"),
             (len(report.refused), "refused"),
             (len(report.failed), "failed"),
@@ -105,9 +131,9 @@ class Reporter:
         fields: dict[str, object] = {"action": item.action}
         if item.key:
             fields |= {"key": item.key, "uri": uri}
-        if item.path:
+        if item.path and (self._local or item.action != "delete"):
             fields["path"] = item.path
-        if item.action in ("upload", "download", "skip"):
+        if item.action in ("upload", "download", "skip", "verify"):
             fields["size"] = item.size
         if item.action == "leave out":
             fields["reason"] = item.reason
@@ -119,15 +145,5 @@ class Reporter:
 def _kind(item: SyncItem) -> str:
     if item.error:
         return type(item.error).__name__
-    return "RefusedKeyError" if item.action == "refuse" else "OSError"
+    return "RefusedKeyError" if item.action == "refuse" else "OSError" if not item.key else "Difference"
 
-
-def size(number: float) -> str:
-    """`123 bytes`, `12.3 kB`, `4.6 MB`: powers of 1000."""
-    if number < 1000:
-        return f"{number} bytes"
-    for unit in ("kB", "MB", "GB"):
-        number /= 1000
-        if number < 999.95:
-            return f"{number:.1f} {unit}"
-    return f"{number / 1000:.1f} TB"

@@ -4,26 +4,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from timetrace.errors import ConfigError
 from timetrace.storage.files import LeftOut, walk
 from timetrace.storage.keys import default_key, is_date
+from timetrace.storage.patterns import CASSETTES, Patterns
 
-PATTERNS = "no name there ends in .json, .json.gz, .yaml or .yml"
 
-
-@dataclass(frozen=True, slots=True)
 class Found:
     """`files` maps keys to paths; `empty` names the folders in which there was none."""
 
-    files: dict[str, str] = field(default_factory=dict)
-    left_out: list[LeftOut] = field(default_factory=list)
-    empty: list[str] = field(default_factory=list)
+    def __init__(self) -> None:
+        self.files: dict[str, str] = {}
+        self.left_out: list[LeftOut] = []
+        self.empty: list[str] = []
 
 
-def find(paths: Sequence[str], key: str | None) -> Found:
+def find(paths: Sequence[str], key: str | None, patterns: Patterns = CASSETTES) -> Found:
     """The files at and below `paths`.
 
     FileNotFoundError for a path that leads nowhere, ConfigError for two files with one key, or for a `key` that
@@ -36,17 +34,17 @@ def find(paths: Sequence[str], key: str | None) -> Found:
     for path in paths:
         parts = Path(os.path.abspath(path)).parts
         if os.path.isdir(path):
-            _find_below(path, f"{parts[-1]}/" if is_date(parts[-1]) else "", found)
+            _find_below(path, f"{parts[-1]}/" if is_date(parts[-1]) else "", found, patterns)
         else:
             os.stat(path)
             _add(found, default_key(parts), path)
     return found
 
 
-def _find_below(folder: str, prefix: str, found: Found) -> None:
+def _find_below(folder: str, prefix: str, found: Found, patterns: Patterns) -> None:
     before = len(found.files), len(found.left_out)
     count = 0
-    for file in walk(folder):
+    for file in walk(folder, patterns=patterns):
         if isinstance(file, LeftOut):
             found.left_out.append(file)
         else:

@@ -6,9 +6,8 @@ import logging
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta, timezone
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from timetrace.errors import (
     ClockSkewError,
@@ -16,9 +15,10 @@ from timetrace.errors import (
     ExpiredCredentialsError,
     RequestError,
     S3Error,
+    StaleConnectionError,
     WrongRegionError,
 )
-from timetrace.s3 import retry, sigv4
+from timetrace.s3 import forks, retry, sigv4
 from timetrace.s3.credentials import Credentials
 from timetrace.s3.endpoint import Endpoint
 from timetrace.s3.failure import error_from, hides_error
@@ -26,11 +26,14 @@ from timetrace.s3.http import Headers, Request, Response
 from timetrace.s3.listing import ListObjectsV2, ObjectSummary
 from timetrace.s3.operations import GetObject, HeadObject, ObjectStat, Operation
 from timetrace.s3.pace import Pace
+from timetrace.text import redacted, visible
 
 T = TypeVar("T")
 logger = logging.getLogger("timetrace")
 # AWS refuses signatures that are a quarter of an hour off, others earlier.
 MAX_SKEW = timedelta(minutes=4)
+# A clock that lost its battery says 1970. What is further off is no clock, and leads out of the calendar.
+MAX_CORRECTION = timedelta(days=366 * 100)
 
 
 def utc_now() -> datetime:
@@ -38,6 +41,14 @@ def utc_now() -> datetime:
     if hasattr(time, "clock_gettime"):
         return datetime.fromtimestamp(time.clock_gettime(time.CLOCK_REALTIME), timezone.utc)
     return datetime.now(timezone.utc)
+
+
+class _Used(NamedTuple):
+    """What a request was signed with. Other threads may have learnt better since."""
+
+    region: str
+    credentials: Credentials | None
+    skew: timedelta
 
 
 class S3Client:
@@ -58,6 +69,8 @@ class S3Client:
         max_attempts: int = 5,
         now: Callable[[], datetime] = utc_now,
         sleep: Callable[[float], object] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+        chance: Callable[[], float] = random.random,
     ) -> None:
         self.bucket = bucket
         self._place = (region, resolve(region))
@@ -67,8 +80,11 @@ class S3Client:
         self._max_attempts = max_attempts
         self._now = now
         self._sleep = sleep
+        self._clock = clock
+        self._chance = chance
         self._skew = timedelta()
         self._budget = retry.RetryBudget()
+        forks.watch(self._budget)
         self.pace = Pace()
 
     def uri(self, key: str) -> str:
@@ -76,22 +92,25 @@ class S3Client:
 
     def perform(self, operation: Operation[T]) -> T:
         """What the operation parses to; a RequestError that says how often it was tried."""
-        started = time.monotonic()
-        corrected: set[type[S3Error]] = set()
+        started = self._clock()
+        corrected: set[type[RequestError]] = set()
         attempt = 1
+        unsettled = False
         while True:
             region, endpoint = self._place
-            credentials = self._credentials()
+            used = _Used(region, self._credentials(), self._skew)
             request = operation.request(endpoint)
             try:
-                result = operation.parse(self._send(request, region, credentials, attempt))
+                result = operation.parse(self._send(request, used, attempt + len(corrected)))
             except RequestError as error:
+                unsettled = unsettled or retry.leaves_open(error)
                 error.method, error.uri = request.method, self.uri(request.key)
-                error.attempts, error.seconds = attempt, time.monotonic() - started
-                if type(error) not in corrected and self._correct(error, region, credentials):
-                    corrected.add(type(error))  # type: ignore[arg-type]
+                error.attempts, error.seconds = attempt + len(corrected), self._clock() - started
+                error.unsettled = unsettled
+                if type(error) not in corrected and self._correct(error, used):
+                    corrected.add(type(error))
                     continue
-                wait = retry.delay(error, attempt, random.random())
+                wait = retry.delay(error, attempt, self._chance())
                 if error.seconds + wait > retry.MAX_SECONDS or not self._worth_retrying(error, attempt):
                     raise
                 self._sleep(wait)
@@ -104,10 +123,15 @@ class S3Client:
     def _worth_retrying(self, error: RequestError, attempt: int) -> bool:
         # An address that does not answer at all has had all of connect_timeout each time.
         most = min(self._max_attempts, 2) if isinstance(error, ConnectTimeoutError) else self._max_attempts
-        return attempt < most and retry.is_retryable(error) and self._budget.spend(error)
+        if attempt >= most or not retry.is_retryable(error):
+            return False
+        if not self._budget.spend(error):
+            error.reason += " (and too many requests fail to try this one again)"
+            return False
+        return True
 
-    def _send(self, request: Request, region: str, credentials: Credentials | None, attempt: int) -> Response:
-        headers = sigv4.sign(request, credentials, region, self._now() + self._skew)
+    def _send(self, request: Request, used: _Used, attempt: int) -> Response:
+        headers = sigv4.sign(request, used.credentials, used.region, self._now() + used.skew)
         started = time.monotonic()
         if not logger.isEnabledFor(logging.DEBUG):
             response = self._transport(request, headers)
@@ -115,9 +139,9 @@ class S3Client:
             response = self._send_logged(request, headers, attempt)
         self.pace.note(time.monotonic() - started)
         if request.document and response.status == 200 and hides_error(response.body):
-            response = replace(response, status=500)
+            response = response._replace(status=500)
         if response.status >= 300:
-            raise error_from(request, response)
+            raise error_from(request, response, _secrets(credentials, headers))
         return response
 
     def _send_logged(self, request: Request, headers: Headers, attempt: int) -> Response:
@@ -132,24 +156,25 @@ class S3Client:
         finally:
             again = f" (attempt {attempt})" if attempt > 1 else ""
             where, seconds = self.uri(request.key), time.monotonic() - started
-            logger.debug("%s %s %s %.3f s%s", request.method, where, outcome, seconds, again)
+            told = visible(where), visible(str(outcome))
+            logger.debug("%s %s %s %.3f s%s", request.method, *told, seconds, again)
         return response
 
-    def _correct(self, error: RequestError, region: str, credentials: Credentials | None) -> bool:
-        """Whether what the server said lets the very next attempt succeed."""
+    def _correct(self, error: RequestError, used: _Used) -> bool:
+        """Whether what is known now lets the very next attempt succeed."""
         if not isinstance(error, S3Error):
-            return False
-        if self._is_skewed(error):
+            return isinstance(error, StaleConnectionError)
+        if self._is_skewed(error, used.skew):
             return True
         if isinstance(error, ExpiredCredentialsError):
-            return self._credentials() != credentials
-        if error.region and error.region != region:
+            return self._credentials() != used.credentials
+        if error.region and error.region != used.region:
             # Only the region is the server's word. The host is made from it here: no answer names one.
             self._place = (error.region, self._resolve(error.region))
             return isinstance(error, WrongRegionError) or error.status in (301, 307, 400, 403)
         return False
 
-    def _is_skewed(self, error: S3Error) -> bool:
+    def _is_skewed(self, error: S3Error, used: timedelta) -> bool:
         """Whether the clocks differ by more than servers allow; if so, ours is taken for that much off from now on.
 
         Not every server says so, and no answer to a HEAD does, but all of them tell their time.
@@ -157,10 +182,16 @@ class S3Client:
         if error.server_time is None or error.status not in (400, 401, 403):
             return False
         skew = error.server_time - self._now()
-        if not isinstance(error, ClockSkewError) and abs(skew - self._skew) < MAX_SKEW:
+        if not isinstance(error, ClockSkewError) and abs(skew - used) < MAX_SKEW:
+            return False
+        if abs(skew) > MAX_CORRECTION:
             return False
         self._skew = skew
         return True
+
+    def told(self, text: str) -> str:
+        """What the server said, without our secrets."""
+        return redacted(text, _secrets(self._credentials(), {}))
 
     def head(self, key: str) -> ObjectStat:
         """A HEAD. Its refusals have no body, so a GET of one byte asks for the cause."""
@@ -203,3 +234,11 @@ class S3Client:
         if credentials is None:
             return f"{endpoint.scheme}://{endpoint.authority}{request.target}"
         return sigv4.presign(request, credentials, region, self._now() + self._skew, expires)
+
+
+def _secrets(credentials: Credentials | None, headers: Headers) -> list[str]:
+    """What a request carries that nobody else may see."""
+    if credentials is None:
+        return []
+    signature = headers.get("authorization", "").rpartition("Signature=")[2]
+    return [secret for secret in (credentials.secret_key, credentials.session_token, signature) if secret]

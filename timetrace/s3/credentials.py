@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from threading import Lock
+from typing import NamedTuple
 
 from timetrace.errors import CredentialsError
+from timetrace.s3 import forks
 from timetrace.s3.profiles import Profiles
 
 ACCESS_KEY = "AWS_ACCESS_KEY_ID"
@@ -20,14 +21,16 @@ _ELSEWHERE = ("role_arn", "sso_session", "sso_start_url", "web_identity_token_fi
 _PROCESS = "credential_process"
 
 
-@dataclass(frozen=True, slots=True)
-class Credentials:
+class Credentials(NamedTuple):
     """`source` tells where they were found."""
 
     access_key: str
-    secret_key: str = field(repr=False)
-    session_token: str | None = field(default=None, repr=False)
+    secret_key: str
+    session_token: str | None = None
     source: str = "given"
+
+    def __repr__(self) -> str:
+        return f"Credentials(access_key={self.access_key!r}, source={self.source!r})"
 
 
 def checked(access_key: str | None, secret_key: str | None, session_token: str | None, source: str) -> Credentials:
@@ -68,6 +71,7 @@ class FileCredentials:
         self._profile = profile
         self._explicit = explicit_profile
         self._lock = Lock()
+        forks.watch(self)
         self._stamps: list[tuple[int, int] | None] = []
         self._found: Credentials | None = None
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from xml.etree.ElementTree import Element, ParseError, XMLParser
+from typing import TYPE_CHECKING
 
 from timetrace.errors import ResponseError
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
 
 MAX_DEPTH = 16
 MAX_TAGS = 200_000
@@ -12,6 +15,8 @@ MAX_TAGS = 200_000
 
 def parse(body: bytes, tag: str) -> Element:
     """The document's root, a `tag`, with every tag stripped of its namespace, which some servers leave out."""
+    from xml.etree.ElementTree import ParseError, XMLParser  # what moves objects only never needs it
+
     # The parser is told the encoding, and UTF-16, which it finds out by itself, has NULs in all its tags:
     # so no DOCTYPE hides from this search.
     if b"\0" in body:

@@ -6,8 +6,8 @@ Source: "Virtual hosting of general purpose buckets" and "Bucket naming rules" i
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from ipaddress import ip_address
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from timetrace.errors import ConfigError
@@ -23,8 +23,7 @@ _HOST = re.compile(r"[a-z0-9_](?:[a-z0-9._-]*[a-z0-9_])?\.?\Z")
 _BASE_PATH = re.compile(r"(?:[A-Za-z0-9._~/-]|%[0-9A-F]{2})*\Z")
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(NamedTuple):
     """`host` is lowercase and, for IPv6, without brackets; `port` is None where it is the scheme's default.
 
     `base_path` is percent-encoded as it is sent, holds the bucket in path style, and does not end in `/`.

@@ -6,6 +6,7 @@ Source: "Error responses" in the Amazon S3 API Reference, and what other servers
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from datetime import datetime
 
 from timetrace.errors import (
@@ -28,6 +29,7 @@ from timetrace.errors import (
 )
 from timetrace.s3 import document
 from timetrace.s3.http import Headers, Request, Response, http_date
+from timetrace.text import redacted
 
 _BY_CODE: dict[str, type[S3Error]] = {
     "NoSuchKey": NoSuchKeyError,
@@ -76,12 +78,19 @@ _BY_STATUS: dict[int, tuple[str, type[S3Error]]] = {
     503: ("SlowDown", ThrottledError),
 }
 _LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\Z")
+# Servers repeat the key in their errors, and XML carries no control characters, not even escaped.
+_ILLEGAL = re.compile(
+    rb"[\x01-\x08\x0b\x0c\x0e-\x1f]|&#(?:x0*(?:[1-8bcef]|1[0-9a-f])|0*(?:[1-8]|1[124-9]|2[0-9]|3[01]));", re.I
+)
 _MISSING_OR_DENIED = "denied, or missing and this identity may not list: check the key, and the permission to get it"
 
 
-def error_from(request: Request, response: Response) -> S3Error:
-    """The error that `response`, a status of 300 or more, stands for. Nothing of an unreadable body is kept."""
-    code, message, region = _named(response.body)
+def error_from(request: Request, response: Response, secrets: Collection[str] = ()) -> S3Error:
+    """The error that `response`, a status of 300 or more, stands for. Nothing of an unreadable body is kept.
+
+    `secrets` are those that the request carried: what the server says is told without them.
+    """
+    code, message, region = _named(response.body, secrets)
     kind, named = S3Error, code
     if code:
         kind = _BY_CODE.get(code, S3Error)
@@ -94,8 +103,8 @@ def error_from(request: Request, response: Response) -> S3Error:
         response.status,
         named or f"HTTP {response.status}",
         message,
-        request_id=_request_id(response.headers),
-        region=told if told and _LABEL.match(told) else None,
+        request_id=_request_id(response.headers, secrets),
+        region=told if told and _LABEL.match(told) and redacted(told, secrets) == told else None,
         hint=_hint(kind, request, response.status),
     )
     error.server_time = http_date(response.headers.get("date", ""))
@@ -116,20 +125,20 @@ def hides_error(body: bytes) -> bool:
     return b"<Error" in body[:500] and bool(_named(body)[0])
 
 
-def _named(body: bytes) -> tuple[str, str, str | None]:
+def _named(body: bytes, secrets: Collection[str] = ()) -> tuple[str, str, str | None]:
     """Code, message and region of an error's XML; all empty where there is none."""
     if not body.strip():
         return "", "", None
     try:
-        root = document.parse(body, "Error")
+        root = document.parse(_ILLEGAL.sub(b"?", body), "Error")
     except ResponseError:
         return "", "", None
-    message = " ".join(document.text(root, "Message").split())[:300]
-    return document.text(root, "Code").strip()[:100], message, document.text(root, "Region") or None
+    code, message = (redacted(document.text(root, tag), secrets) for tag in ("Code", "Message"))
+    return code.strip()[:100], " ".join(message.split())[:300], document.text(root, "Region") or None
 
 
-def _request_id(headers: Headers) -> str:
-    return headers.get("x-amz-request-id", "")[:64]
+def _request_id(headers: Headers, secrets: Collection[str]) -> str:
+    return redacted(headers.get("x-amz-request-id", ""), secrets)[:64]
 
 
 def _hint(kind: type[S3Error], request: Request, status: int) -> str:

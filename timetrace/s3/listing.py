@@ -5,7 +5,6 @@ Source: "ListObjectsV2" in the Amazon S3 API Reference.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import NamedTuple
 from urllib.parse import unquote_plus
@@ -27,8 +26,12 @@ class ObjectSummary(NamedTuple):
 
     @property
     def last_modified(self) -> datetime:
-        """In UTC."""
-        return datetime.fromisoformat(self.modified.replace("Z", "+00:00")).astimezone(timezone.utc)
+        """In UTC; ResponseError if the server wrote no time."""
+        try:
+            return datetime.fromisoformat(self.modified.replace("Z", "+00:00")).astimezone(timezone.utc)
+        except (ValueError, OverflowError):
+            pass
+        raise ResponseError("the listing has a malformed time")
 
 
 class Page(NamedTuple):
@@ -39,8 +42,7 @@ class Page(NamedTuple):
     emulated: bool
 
 
-@dataclass(frozen=True, slots=True)
-class ListObjectsV2:
+class ListObjectsV2(NamedTuple):
     """One page. Key encoding is asked for: XML cannot carry control characters."""
 
     prefix: str = ""

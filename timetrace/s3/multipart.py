@@ -6,13 +6,12 @@ Source: "Uploading and copying objects using multipart upload" in the Amazon S3 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from timetrace.errors import ResponseError
 from timetrace.s3 import document
 from timetrace.s3.endpoint import Endpoint
-from timetrace.s3.http import Body, Request, Response
+from timetrace.s3.http import NONE, Body, Request, Response
 from timetrace.s3.listing import unquoted
 from timetrace.s3.operations import NAMESPACE, bare_etag, described
 
@@ -25,13 +24,12 @@ def part_size(size: int, wanted: int) -> int:
     return max(wanted, MIN_PART, -(-size // MAX_PARTS))
 
 
-@dataclass(frozen=True, slots=True)
-class CreateMultipartUpload:
+class CreateMultipartUpload(NamedTuple):
     """Parses to the upload's id. What the object keeps of its headers is given here."""
 
     key: str
     content_type: str
-    metadata: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, str] = NONE
     content_encoding: str = ""
 
     def request(self, endpoint: Endpoint) -> Request:
@@ -46,14 +44,13 @@ class CreateMultipartUpload:
         return upload_id
 
 
-@dataclass(frozen=True, slots=True)
-class UploadPart:
+class UploadPart(NamedTuple):
     """Parses to the part's ETag, as the server wrote it. `number` counts from 1; `sha256` is that of the body."""
 
     key: str
     upload_id: str
     number: int
-    body: bytes | Body = field(repr=False)
+    body: bytes | Body
     sha256: str
     checksum: tuple[str, str] | None = None
 
@@ -71,13 +68,12 @@ class UploadPart:
         return etag
 
 
-@dataclass(frozen=True, slots=True)
-class CompleteMultipartUpload:
+class CompleteMultipartUpload(NamedTuple):
     """Parses to the object's ETag. `etags` are those of the parts, in order."""
 
     key: str
     upload_id: str
-    etags: Sequence[str] = field(repr=False)
+    etags: Sequence[str]
     create_only: bool = False
 
     def request(self, endpoint: Endpoint) -> Request:
@@ -96,8 +92,7 @@ class CompleteMultipartUpload:
         return bare_etag(document.text(root, "ETag"))
 
 
-@dataclass(frozen=True, slots=True)
-class AbortMultipartUpload:
+class AbortMultipartUpload(NamedTuple):
     key: str
     upload_id: str
 
@@ -123,8 +118,7 @@ class UploadsPage(NamedTuple):
     after: tuple[str, str] | None
 
 
-@dataclass(frozen=True, slots=True)
-class ListMultipartUploads:
+class ListMultipartUploads(NamedTuple):
     """One page of the uploads under way below `prefix`."""
 
     prefix: str = ""

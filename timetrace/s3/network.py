@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 import socket
 import sys
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from contextlib import suppress
-from dataclasses import dataclass, field
 from threading import Lock, Thread
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from timetrace.errors import ConfigError, ConnectTimeoutError, UnreachableError
+from timetrace.s3 import forks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -28,42 +28,56 @@ class Resolver:
     def __init__(self, getaddrinfo: Callable[..., list[Any]] = socket.getaddrinfo) -> None:
         self._getaddrinfo = getaddrinfo
         self._lock = Lock()
-        self._known: dict[tuple[str, int], tuple[float, list[str]]] = {}
+        forks.watch(self)
+        self._asked: dict[tuple[str, int], _Lookup] = {}
 
     def addresses(self, host: str, port: int, timeout: float) -> list[str]:
         if _is_address(host):
             return [host]
         with self._lock:
-            expires, found = self._known.get((host, port), (0.0, []))
-            if expires < monotonic():
-                found = self._look_up(host, port, timeout)
-                self._known[host, port] = (monotonic() + ADDRESSES_KEPT, found)
-        return found
+            lookup = self._asked.get((host, port))
+            if lookup is None or not lookup.is_fresh:
+                lookup = self._asked[host, port] = _Lookup(self._getaddrinfo, host, port)
+                lookup.start()
+        lookup.join(timeout)
+        if lookup.error is not None:
+            failure = UnreachableError(f"the name {host} does not resolve ({_why(lookup.error)})")
+            failure.retryable = getattr(lookup.error, "errno", None) == socket.EAI_AGAIN
+            raise failure from lookup.error
+        if lookup.found is None:
+            raise ConnectTimeoutError(f"no answer for the name {host} within {timeout:g} s")
+        return lookup.found
+
+    def prefer(self, host: str, port: int, address: str) -> None:
+        """Try this one first from now on: others of the name were seen not to answer."""
+        lookup = self._asked.get((host, port))
+        if lookup is not None and lookup.found and address in lookup.found:
+            lookup.found = [address, *(other for other in lookup.found if other != address)]
 
     def forget(self, host: str, port: int) -> None:
-        self._known.pop((host, port), None)
+        self._asked.pop((host, port), None)
 
-    def _look_up(self, host: str, port: int, timeout: float) -> list[str]:
-        # getaddrinfo has no timeout: a thread of its own may wait for it as long as it likes.
-        answers: list[list[str] | OSError | UnicodeError] = []
 
-        def ask() -> None:
-            try:
-                found = self._getaddrinfo(host, port, type=socket.SOCK_STREAM)
-                answers.append(list(dict.fromkeys(str(entry[4][0]) for entry in found)))
-            except (OSError, UnicodeError) as error:
-                answers.append(error)
+class _Lookup(Thread):
+    """One question for all who want to know. getaddrinfo has no timeout: this thread may wait as long as it likes."""
 
-        thread = Thread(target=ask, name="timetrace name lookup", daemon=True)
-        thread.start()
-        thread.join(timeout)
-        if not answers:
-            raise ConnectTimeoutError(f"no answer for the name {host} within {timeout:g} s")
-        if not isinstance(answers[0], list):
-            failure = UnreachableError(f"the name {host} does not resolve ({_why(answers[0])})")
-            failure.retryable = getattr(answers[0], "errno", None) == socket.EAI_AGAIN
-            raise failure from answers[0]
-        return answers[0]
+    def __init__(self, getaddrinfo: Callable[..., list[Any]], host: str, port: int) -> None:
+        super().__init__(name="timetrace name lookup", daemon=True)
+        self._ask = lambda: getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        self._expires = float("inf")
+        self.found: list[str] | None = None
+        self.error: Exception | None = None
+
+    @property
+    def is_fresh(self) -> bool:
+        return self.is_alive() or (self.found is not None and monotonic() < self._expires)
+
+    def run(self) -> None:
+        try:
+            self.found = list(dict.fromkeys(str(entry[4][0]) for entry in self._ask()))
+        except (OSError, UnicodeError) as error:
+            self.error = error
+        self._expires = monotonic() + ADDRESSES_KEPT
 
 
 def _is_address(host: str) -> bool:
@@ -118,16 +132,24 @@ def _has_authorities(context: SSLContext) -> bool:
     return False
 
 
-@dataclass(frozen=True, slots=True)
-class Proxy:
+class Proxy(NamedTuple):
     scheme: str
     host: str
     port: int
-    authorization: str | None = field(default=None, repr=False)
+    authorization: str | None = None
+
+    def __repr__(self) -> str:
+        return f"Proxy({self.scheme}://{self.name})"
 
     @property
     def name(self) -> str:
         return f"{self.host}:{self.port}"
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The password, and what it is sent as."""
+        encoded = (self.authorization or "").removeprefix("Basic ")
+        return (encoded, b64decode(encoded).decode().partition(":")[2])
 
 
 def proxy_for(scheme: str, host: str, environ: Mapping[str, str]) -> Proxy | None:

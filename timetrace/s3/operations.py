@@ -6,14 +6,13 @@ Source: the Amazon S3 API Reference, one page a call.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from timetrace.errors import RangeIgnoredError, ResponseError
 from timetrace.s3 import document
 from timetrace.s3.endpoint import Endpoint
-from timetrace.s3.http import Body, Headers, Request, Response, Sink, http_date
+from timetrace.s3.http import NONE, Body, Headers, Request, Response, Sink, http_date
 
 T_co = TypeVar("T_co", covariant=True)
 METADATA = "x-amz-meta-"
@@ -29,8 +28,7 @@ class Operation(Protocol[T_co]):
     def parse(self, response: Response) -> T_co: ...
 
 
-@dataclass(frozen=True, slots=True)
-class ObjectStat:
+class ObjectStat(NamedTuple):
     """What HEAD or GET tell of an object. `size` is in bytes, `metadata` has lowercase names."""
 
     key: str
@@ -63,7 +61,7 @@ def stat_from(key: str, headers: Headers) -> ObjectStat:
         encryption = "customer"
     return ObjectStat(
         key=key,
-        size=_wholesize_of(headers),
+        size=_whole_size(headers),
         etag=bare_etag(headers.get("etag", "")),
         last_modified=http_date(headers.get("last-modified", "")),
         content_type=headers.get("content-type", ""),
@@ -73,23 +71,22 @@ def stat_from(key: str, headers: Headers) -> ObjectStat:
     )
 
 
-def _wholesize_of(headers: Headers) -> int:
+def _whole_size(headers: Headers) -> int:
     """The object's size, of which the answer may hold only a range."""
     whole = headers.get("content-range", "").rpartition("/")[2]
     return size_of(whole if whole.isdigit() else headers.get("content-length", "0"))
 
 
-@dataclass(frozen=True, slots=True)
-class PutObject:
+class PutObject(NamedTuple):
     """Parses to the ETag. `sha256` is that of the body, in lowercase hex; `checksum` is one more header, by which the
     server refuses a body that was damaged on its way. With `create_only` an object that exists is left alone: 412.
     """
 
     key: str
-    body: bytes | Body = field(repr=False)
+    body: bytes | Body
     sha256: str
     content_type: str = "application/octet-stream"
-    metadata: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, str] = NONE
     content_encoding: str = ""
     checksum: tuple[str, str] | None = None
     create_only: bool = False
@@ -119,8 +116,7 @@ def described(content_type: str, content_encoding: str, metadata: Mapping[str, s
     return headers
 
 
-@dataclass(frozen=True, slots=True)
-class GetObject:
+class GetObject(NamedTuple):
     """Parses to the object's stat; its content goes to what `receive` opens, anew at each attempt.
 
     `byte_range` is first and last byte, both included. `verify` looks at the whole once it is through and
@@ -153,8 +149,7 @@ class GetObject:
         return stat
 
 
-@dataclass(frozen=True, slots=True)
-class GetRange:
+class GetRange(NamedTuple):
     """The bytes from `start` up to `end`, which is not among them, of an object of this `size` and bare `etag`.
 
     Parses to the object's stat, which `receive` gets first and opens a sink for. The server refuses another object
@@ -186,8 +181,7 @@ class GetRange:
         return stat_from(self.key, response.headers)
 
 
-@dataclass(frozen=True, slots=True)
-class HeadObject:
+class HeadObject(NamedTuple):
     key: str
 
     def request(self, endpoint: Endpoint) -> Request:
@@ -197,8 +191,7 @@ class HeadObject:
         return stat_from(self.key, response.headers)
 
 
-@dataclass(frozen=True, slots=True)
-class DeleteObject:
+class DeleteObject(NamedTuple):
     key: str
 
     def request(self, endpoint: Endpoint) -> Request:
@@ -208,9 +201,11 @@ class DeleteObject:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class DeleteObjects:
-    """Up to 1,000 keys. Parses to code and message of each key that could not be deleted."""
+class DeleteObjects(NamedTuple):
+    """Up to 1,000 keys. Parses to code and message of each key that could not be deleted.
+
+    ResponseError if the answer names another key: then nobody knows which one was meant.
+    """
 
     keys: Sequence[str]
     checksum: tuple[str, str]
@@ -228,10 +223,13 @@ class DeleteObjects:
 
     def parse(self, response: Response) -> dict[str, tuple[str, str]]:
         root = document.parse(response.body, "DeleteResult")
-        return {
+        errors = {
             document.text(error, "Key"): (document.text(error, "Code"), document.text(error, "Message"))
             for error in root.iterfind("Error")
         }
+        if not errors.keys() <= set(self.keys):
+            raise ResponseError("the answer has an error for a key that was not to be deleted")
+        return errors
 
 
 def size_of(text: str) -> int:

@@ -7,7 +7,14 @@ from __future__ import annotations
 
 from threading import Lock
 
-from timetrace.errors import ReadTimeoutError, RequestError, S3Error
+from timetrace.errors import (
+    ConnectTimeoutError,
+    IntegrityError,
+    ReadTimeoutError,
+    RequestError,
+    S3Error,
+    UnreachableError,
+)
 
 MAX_DELAY = 20.0
 MAX_SECONDS = 300.0
@@ -31,8 +38,17 @@ _CODES = _THROTTLED | {"RequestTimeout", "InternalError", "ServiceUnavailable", 
 
 def is_retryable(error: RequestError) -> bool:
     if isinstance(error, S3Error):
+        if error.code == "ConditionalRequestConflict" and error.method == "POST":
+            return False  # a multipart upload that met it has to be begun anew
         return error.status in _STATUSES or error.code in _CODES
     return error.retryable
+
+
+def leaves_open(error: RequestError) -> bool:
+    """Whether the request may have been done although it failed so: its answer was lost, or was not the server's own."""
+    if isinstance(error, S3Error):
+        return error.status in (500, 502, 504)
+    return not isinstance(error, (UnreachableError, IntegrityError))
 
 
 def delay(error: RequestError, attempt: int, random: float) -> float:
@@ -56,7 +72,7 @@ class RetryBudget:
 
     def spend(self, error: RequestError) -> bool:
         """Pay for a retry after `error`; False when the tokens are gone."""
-        cost = 10 if isinstance(error, ReadTimeoutError) else 5
+        cost = 10 if isinstance(error, (ConnectTimeoutError, ReadTimeoutError)) else 5
         with self._lock:
             if self._tokens < cost:
                 return False

@@ -18,13 +18,16 @@ from timetrace.errors import (
     ConnectTimeoutError,
     MissingDependencyError,
     ProxyError,
+    StaleConnectionError,
     TLSError,
     TransportError,
     UnreachableError,
 )
+from timetrace.s3 import forks
 from timetrace.s3.http import Headers, Request, Response
 from timetrace.s3.network import Proxy, Resolver, proxy_for, tls_context
 from timetrace.s3.wire import Reader, encode_head, send
+from timetrace.text import redacted
 
 _NEEDED = (
     "urllib3 2.2 or newer is needed to talk to S3{found}: run `pip install '.[s3]'` in a clone of timetrace "
@@ -76,6 +79,7 @@ class Transport:
         self._proxies: dict[Origin, Proxy | None] = {}
         self._context: SSLContext | None = None
         self._lock = Lock()
+        forks.watch(self)
         self._process = os.getpid()
 
     def __call__(self, request: Request, headers: Headers) -> Response:
@@ -89,14 +93,19 @@ class Transport:
             if proxy.authorization:
                 sent["proxy-authorization"] = proxy.authorization
         head = encode_head(request, target, sent)
+        response = self._answer(origin, proxy, request, head)
+        return _without(proxy, response) if proxy and response.status >= 300 else response
+
+    def _answer(self, origin: Origin, proxy: Proxy | None, request: Request, head: bytes) -> Response:
         link = self._take(origin)
         if link:
             try:
                 return self._exchange(origin, link, request, head)
-            except ConnectionClosedError:
-                # A server closes what is idle, and says so only when it is used: that costs a new connection.
+            except ConnectionClosedError as error:
                 if link.reader.heard:
                     raise
+                self.close()  # the others are as old
+                raise StaleConnectionError(error.reason) from error
         return self._exchange(origin, self._connect(origin, proxy), request, head)
 
     def close(self) -> None:
@@ -126,8 +135,9 @@ class Transport:
 
     def _take(self, origin: Origin) -> _Link | None:
         if self._process != os.getpid():
-            # A forked child must not write to its parent's sockets; dropping them here closes only its copies.
-            self._process, self._idle = os.getpid(), {}
+            # A forked child must not write to its parent's sockets; this closes only its copies.
+            self.close()
+            self._process = os.getpid()
         links = self._idle.get(origin)
         while links:
             try:
@@ -167,12 +177,16 @@ class Transport:
                 connection.connect()
             except (OSError, HTTPError, HTTPException) as error:
                 connection.close()
-                failure: TransportError = _translate(error, origin, proxy, self._connect_timeout)
-                if isinstance(failure, (TLSError, ProxyError)) or position == len(addresses) - 1:
-                    self._resolver.forget(via_host, via_port)
-                    raise failure from error
+                cause = error
             else:
+                if position:
+                    self._resolver.prefer(via_host, via_port, address)
                 return _Link(connection, self._read_timeout)
+            failure = _translate(cause, origin, proxy, self._connect_timeout)
+            if isinstance(failure, (TLSError, ProxyError)) or position == len(addresses) - 1:
+                self._resolver.forget(via_host, via_port)
+                # Raised here, where no other error is being handled: that may hold what a proxy sent back.
+                raise failure from (None if proxy and proxy.authorization else cause)
         raise UnreachableError(f"the name {via_host} has no address")
 
 
@@ -210,6 +224,13 @@ def _connection(
     return connection
 
 
+def _without(proxy: Proxy, response: Response) -> Response:
+    """The refusal without the proxy's password, which it may have sent back."""
+    headers = {name: redacted(value, proxy.secrets) for name, value in response.headers.items()}
+    body = redacted(response.body.decode("latin-1"), proxy.secrets).encode("latin-1")
+    return response._replace(headers=headers, body=body)
+
+
 def _translate(error: Exception, origin: Origin, proxy: Proxy | None, timeout: float) -> TransportError:
     """The network's many errors as ours. They come wrapped in one another, so the whole chain is asked."""
     import ssl
@@ -226,7 +247,8 @@ def _translate(error: Exception, origin: Origin, proxy: Proxy | None, timeout: f
             return TLSError(f"the certificate of {name}{through} was not accepted ({link.verify_message})")
     tunnel = [str(link) for link in chain if "Tunnel connection failed" in str(link)]
     if tunnel:
-        return ProxyError(f"the proxy {proxy.name if proxy else ''} refused to connect to {name} ({tunnel[0]})")
+        told = redacted(tunnel[0], proxy.secrets if proxy else ())
+        return ProxyError(f"the proxy {proxy.name if proxy else ''} refused to connect to {name} ({told})")
     if isinstance(error, ssl.SSLError):
         reason = (error.reason or str(error)).replace("_", " ").lower()
         return TLSError(f"no TLS with {name}{through} ({reason})", hint="check whether the endpoint is http or https")

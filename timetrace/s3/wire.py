@@ -136,7 +136,7 @@ class Reader:
         pieces: Iterator[bytes]
         if "transfer-encoding" in headers:
             if headers["transfer-encoding"].strip().lower() != "chunked":
-                raise ResponseError(f"unknown transfer encoding {headers['transfer-encoding']!r}")
+                raise ResponseError("the answer has an unknown transfer encoding")
             pieces, framed, length = self._chunks(), True, None
         elif (length := content_length(headers)) is not None:
             pieces, framed = self._exactly(length), True
@@ -184,8 +184,11 @@ class Reader:
             yield from self._exactly(size)
             if self._line():
                 raise ResponseError("a chunk in the answer is longer than it says")
-        while self._line():
-            pass
+        left = MAX_HEAD
+        while line := self._line():  # trailers, which nobody needs
+            left -= len(line) + 2
+            if left < 0:
+                raise ResponseError("the answer's trailers do not end")
 
 
 def deliver(pieces: Iterator[bytes], sink: Sink) -> None:
@@ -194,13 +197,16 @@ def deliver(pieces: Iterator[bytes], sink: Sink) -> None:
 
 
 def collect(pieces: Iterator[bytes], limit: int) -> bytes:
-    collected = []
+    first, rest = next(pieces, b""), bytearray()  # and no list: it would take fifty bytes for a chunk of one
+    limit -= len(first)
     for piece in pieces:
         limit -= len(piece)
         if limit < 0:
-            raise ResponseError("the answer's body is over the limit")
-        collected.append(piece)
-    return collected[0] if len(collected) == 1 else b"".join(collected)
+            break
+        rest += piece
+    if limit < 0:
+        raise ResponseError("the answer's body is over the limit")
+    return first + rest if rest else first
 
 
 def parse_head(head: bytes) -> tuple[bytes, int, dict[str, str]]:

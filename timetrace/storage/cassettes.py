@@ -7,17 +7,21 @@ import json
 import zlib
 from typing import Any
 
-from timetrace.errors import CassetteError
+from timetrace.errors import CassetteError, IntegrityError
+from timetrace.storage import packing
 
 
-def decode(key: str, data: bytes) -> Any:
-    """The value that `data` holds; CassetteError says where it is broken."""
+def decode(key: str, data: bytes, limit: int | None = None) -> Any:
+    """The value that `data` holds; CassetteError says where it is broken.
+
+    Of gzip it may hold `limit` bytes, packing.MAX_UNPACKED unless one is given.
+    """
     _check_name(key, "read_bytes")
     try:
-        if key.endswith(".gz"):
-            data = gzip.decompress(data)
-        return json.loads(data)
-    except (OSError, EOFError, zlib.error) as error:
+        return json.loads(packing.gunzipped(data, limit) if key.endswith(".gz") else data)
+    except IntegrityError as error:
+        raise CassetteError(f"{key}: {error.reason}: read_bytes gives its bytes as they are") from error
+    except (EOFError, zlib.error) as error:
         raise CassetteError(f"{key} is no gzip ({error}): read_bytes gives its bytes as they are") from error
     except json.JSONDecodeError as error:
         where = f"line {error.lineno} column {error.colno}"

@@ -6,7 +6,6 @@ import math
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from timetrace.errors import ConfigError
@@ -21,8 +20,7 @@ MIN_PART = 5 * 2**20
 MAX_PART = 5 * 2**30
 
 
-@dataclass(frozen=True, slots=True)
-class S3Config:
+class S3Config(NamedTuple):
     """Where cassettes are kept. What is None comes from the environment, the profile or a default.
 
     Timeouts are in seconds, sizes in bytes or as a text such as "64MB". `addressing_style` is "auto", "path" or
@@ -34,8 +32,8 @@ class S3Config:
     region: str | None = None
     endpoint_url: str | None = None
     access_key: str | None = None
-    secret_key: str | None = field(default=None, repr=False)
-    session_token: str | None = field(default=None, repr=False)
+    secret_key: str | None = None
+    session_token: str | None = None
     profile: str | None = None
     addressing_style: str | None = None
     ca_bundle: str | None = None
@@ -46,6 +44,10 @@ class S3Config:
     max_concurrency: int | None = None
     multipart_threshold: int | str | None = None
     part_size: int | str | None = None
+
+    def __repr__(self) -> str:
+        shown = {name: value for name, value in self._asdict().items() if name not in ("secret_key", "session_token")}
+        return f"S3Config({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None, **overrides: Any) -> S3Config:
@@ -79,7 +81,7 @@ def _count(name: str, value: Any) -> int:
     return count
 
 
-def _size(name: str, value: Any) -> int:
+def parse_size(name: str, value: Any) -> int:
     """Bytes, from a number or from a text such as 64MB, which is read as the AWS command reads it: in 1024s."""
     match = re.fullmatch(r"([0-9]{1,15})\s*(?:([KMGT])?i?B?)", str(value).strip(), re.IGNORECASE)
     size = int(match[1]) * 1024 ** " KMGT".index((match[2] or " ").upper()) if match else 0
@@ -135,14 +137,14 @@ _SETTINGS = (
         ("TIMETRACER_S3_MULTIPART_THRESHOLD",),
         lambda profiles: profiles.nested("s3", "multipart_threshold"),
         64 * 2**20,
-        _size,
+        parse_size,
     ),
     _Setting(
         "part_size",
         ("TIMETRACER_S3_PART_SIZE",),
         lambda profiles: profiles.nested("s3", "multipart_chunksize"),
         16 * 2**20,
-        _size,
+        parse_size,
     ),
 )
 
@@ -158,7 +160,7 @@ def resolve(config: S3Config, environ: Mapping[str, str]) -> S3Config:
     for setting in _SETTINGS:
         values[setting.name] = _find(setting, config, seen, profiles, ignored)
     values["prefix"] = values["prefix"].removesuffix("/")
-    resolved = replace(config, **values)
+    resolved = config._replace(**values)
     _check(resolved)
     return _with_credentials(resolved, seen, profiles)
 
@@ -225,7 +227,7 @@ def _check(config: S3Config) -> None:
 def _with_credentials(config: S3Config, seen: _Environment, profiles: Profiles) -> S3Config:
     """Keys go together: a given pair never takes the environment's token."""
     if config.no_sign_request:
-        return replace(config, access_key=None, secret_key=None, session_token=None)
+        return config._replace(access_key=None, secret_key=None, session_token=None)
     if config.access_key or config.secret_key or config.session_token:
         given = (config.access_key, config.secret_key, config.session_token)
         found: Credentials | None = checked(*given, "access_key and secret_key")
@@ -233,8 +235,7 @@ def _with_credentials(config: S3Config, seen: _Environment, profiles: Profiles) 
         found = find_credentials(seen, profiles, explicit_profile=config.profile is not None)
     if found is None:
         return config
-    return replace(
-        config,
+    return config._replace(
         access_key=found.access_key,
         secret_key=found.secret_key,
         session_token=found.session_token,

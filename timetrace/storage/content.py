@@ -185,6 +185,10 @@ class Spool(_Sliced):
         self._file: IO[bytes] = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115
         self._lock = Lock()
 
+    def __del__(self) -> None:
+        if hasattr(self, "_file"):
+            self._file.close()
+
     def write(self, data: bytes) -> None:
         self._file.write(data)
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence, Set
 from typing import TYPE_CHECKING
 
-from timetrace.errors import DeletionRefusedError, ResponseError, S3Error, UnsupportedError
+from timetrace.errors import DeletionRefusedError, RequestError, ResponseError, S3Error, UnsupportedError
 from timetrace.s3.operations import DeleteObjects
+from timetrace.s3.retry import is_retryable
 from timetrace.storage.content import hashes_of
+from timetrace.storage.workers import is_fatal
 
 if TYPE_CHECKING:
     from timetrace.storage.objects import Objects
@@ -23,34 +25,49 @@ def batches(keys: Sequence[str]) -> Iterator[Sequence[str]]:
 class Deleter:
     """Deletes objects by their full keys, a thousand a request; one by one where the server cannot do that."""
 
-    def __init__(self, objects: Objects) -> None:
+    def __init__(self, objects: Objects, *, singly: bool = False) -> None:
         self._objects = objects
-        self._singly = False
+        self._singly = singly
 
     def delete(self, keys: Sequence[str]) -> Iterator[tuple[str, Exception | None]]:
         """Each of up to a thousand keys with what went wrong; what concerns all of them is raised."""
-        together = [] if self._singly else [key for key in keys if _fits_xml(key)]
+        outcomes = {} if self._singly else self._delete_together([key for key in keys if _fits_xml(key)])
+        for key in keys:
+            if key not in outcomes:
+                yield key, self._delete_one(key)
+            else:
+                yield key, outcomes[key]
+
+    def _delete_together(self, keys: Sequence[str]) -> dict[str, Exception | None]:
+        """What became of each key that need not be tried singly."""
+        if not keys:
+            return {}
         try:
-            errors = self._delete_together(together) if together else {}
+            failed = self._objects.client.perform(DeleteObjects(keys, hashes_of(DeleteObjects.body(keys)).checksum))
         except (UnsupportedError, ResponseError):
             self._singly = True
-            together, errors = [], {}
-        for key in together:
-            yield key, errors.get(key)
-        told = set(together)
-        for key in keys:
-            if key not in told:
-                yield key, self._delete_one(key)
-
-    def _delete_together(self, keys: Sequence[str]) -> dict[str, Exception]:
-        body = DeleteObjects.body(keys)
-        failed = self._objects.client.perform(DeleteObjects(keys, hashes_of(body).checksum))
-        return {key: S3Error(200, code, message) for key, (code, message) in failed.items()}
+            return {}
+        except RequestError as error:
+            if is_fatal(error):
+                raise
+            return dict.fromkeys(keys, error)
+        outcomes: dict[str, Exception | None] = dict.fromkeys(keys)
+        for key, (code, message) in failed.items():
+            client = self._objects.client
+            refusal = S3Error(200, client.told(code), client.told(message))
+            refusal.method, refusal.uri = "DELETE", client.uri(key)
+            if is_retryable(refusal):
+                del outcomes[key]
+            else:
+                outcomes[key] = refusal
+        return outcomes
 
     def _delete_one(self, key: str) -> Exception | None:
         try:
             self._objects.delete(key)
-        except S3Error as error:
+        except RequestError as error:
+            if is_fatal(error):
+                raise
             return error
         return None
 

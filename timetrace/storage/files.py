@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import time
 from collections.abc import Callable, Iterator
 from typing import Literal, NamedTuple
 
@@ -12,6 +13,9 @@ from timetrace.storage.keys import is_temporary
 from timetrace.storage.patterns import CASSETTES, Patterns
 
 READ_ATTEMPTS = 3
+# Who wrote a moment ago may still be at it, piece by piece. And two changes within one step of the system's clock,
+# of up to 10 ms, leave the same time behind.
+AT_REST = 0.02
 
 _READ = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOCTTY", 0)
 
@@ -19,8 +23,9 @@ _READ = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0) |
 def read_stable(path: str | os.PathLike[str]) -> bytes:
     """The whole content of a file, as it was at one moment; what is no regular file is read to its end.
 
-    A file that changes meanwhile is read again, three times in all. Raises OSError: FileNotFoundError,
-    IsADirectoryError, PermissionError, and EBUSY for a file that went on changing.
+    A file that changes meanwhile is read again, three times in all; one that changed in the last 20 ms is given as
+    much time to come to rest. Raises OSError: FileNotFoundError, IsADirectoryError, PermissionError, and EBUSY for
+    a file that went on changing.
     """
     path = os.fspath(path)
     for _ in range(READ_ATTEMPTS):
@@ -39,6 +44,8 @@ def _read_once(path: str) -> bytes | None:
             if stat.S_ISDIR(before.st_mode):
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
             return b"".join(iter(lambda: os.read(fd, 1 << 20), b""))
+        if abs(time.time() - before.st_mtime) < AT_REST:
+            time.sleep(AT_REST)
         # One byte more than there should be: what grew shows without another call.
         data = os.read(fd, before.st_size + 1)
         while 0 < len(data) < before.st_size:
@@ -78,15 +85,16 @@ def walk(
     *,
     patterns: Patterns | None = CASSETTES,
     follow_symlinks: bool = False,
+    on_temporary: Callable[[str], object] | None = None,
 ) -> Iterator[LocalFile | LeftOut]:
     """The files below a folder that `patterns` take (None: all files), in the order of `sorted(key)`.
 
     Streams: it holds the names of one folder at each level. Symlinks to files are followed, to folders
-    only with `follow_symlinks`. Temporary files of ours are passed over. A folder that is missing or can't
-    be read raises OSError here and now; one below it is a LeftOut that failed.
+    only with `follow_symlinks`. Temporary files of ours are passed over, and told to `on_temporary` alone.
+    A folder that is missing or can't be read raises OSError here and now; one below it is a LeftOut that failed.
     """
     takes = patterns.matcher() if patterns else None
-    return _Walk(takes, follow_symlinks).over(os.fsencode(folder))
+    return _Walk(takes, follow_symlinks, on_temporary).over(os.fsencode(folder))
 
 
 class _Level(NamedTuple):
@@ -99,8 +107,14 @@ class _Level(NamedTuple):
 class _Walk:
     """Works on bytes: S3's keys are UTF-8, whatever encoding this system has for its names."""
 
-    def __init__(self, takes: Callable[[str], bool] | None, follow_symlinks: bool) -> None:
+    def __init__(
+        self,
+        takes: Callable[[str], bool] | None,
+        follow_symlinks: bool,
+        on_temporary: Callable[[str], object] | None,
+    ) -> None:
         self.takes = takes
+        self.on_temporary = on_temporary
         self.follow = follow_symlinks
         # Python's is_symlink() does not tell Windows' junctions: they are entered, so they may loop.
         self.may_loop = follow_symlinks or os.name == "nt"
@@ -171,6 +185,8 @@ class _Walk:
     def file(self, level: _Level, name: bytes) -> LocalFile | LeftOut | None:
         text = name.decode(errors="surrogateescape")
         if is_temporary(text):
+            if self.on_temporary is not None:
+                self.on_temporary(level.prefix + text)
             return None
         raw = os.path.join(level.path, name)
         path = os.fsdecode(raw)

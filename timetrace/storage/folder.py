@@ -11,6 +11,7 @@ from collections.abc import Callable
 from functools import cached_property
 from io import FileIO
 
+from timetrace.errors import RefusedKeyError
 from timetrace.storage.keys import posix_refusal, visible, windows_refusal
 from timetrace.storage.partial import (
     Directory,
@@ -30,6 +31,8 @@ _READ = os.O_RDONLY | _CLOEXEC | _NOFOLLOW | getattr(os, "O_NONBLOCK", 0) | geta
 
 # A symlink, the same on FreeBSD; a socket, the same on BSD and macOS.
 _IRREGULAR = (errno.ELOOP, errno.EMLINK, errno.ENXIO, errno.EOPNOTSUPP)
+# No running sync leaves a file of its own alone for that long: it gives up before.
+LEFTOVER = 24 * 3600.0
 _JUNCTION = 0xA0000003  # stat.IO_REPARSE_TAG_MOUNT_POINT, which only Windows' Python has
 
 
@@ -132,6 +135,19 @@ class Folder:
         except OSError as error:
             raise located(error, self.path(key)) from error
 
+    def remove_leftover(self, key: str) -> None:
+        """Remove a temporary file that a killed run left: one that nobody has written to for a day.
+
+        What can't be removed stays.
+        """
+        try:
+            folder, name = self._reach(key, make=False)
+            found = os.lstat(folder.base + name, dir_fd=folder.fd)
+            if stat.S_ISREG(found.st_mode) and _time_in(folder) - found.st_mtime > LEFTOVER:
+                remove(folder, folder.base + name)
+        except (OSError, RefusedKeyError):
+            pass
+
     @cached_property
     def fold(self) -> Callable[[str], str] | None:
         """Maps names that this file system takes for one to one text; None if it tells all names apart.
@@ -176,6 +192,9 @@ class Folder:
         reason = self.refusal(key)
         if reason:
             raise refused(key, reason)
+        return self._reach(key, make=make)
+
+    def _reach(self, key: str, *, make: bool) -> tuple[Directory, bytes]:
         folder = self._opened()
         *parts, name = key.encode().split(b"/")
         enter = _enter_by_path if self._windows else _enter
@@ -229,6 +248,16 @@ def _enter_by_path(folder: Directory, part: bytes, make: bool) -> Directory:
 
 def _is_link(found: os.stat_result) -> bool:
     return stat.S_ISLNK(found.st_mode) or getattr(found, "st_reparse_tag", 0) == _JUNCTION
+
+
+def _time_in(folder: Directory) -> float:
+    """By the clock of the file system, which may be another machine's."""
+    name, fd = create_temporary(folder)
+    try:
+        return os.fstat(fd).st_mtime
+    finally:
+        os.close(fd)
+        remove(folder, name)
 
 
 def _exists(folder: Directory, name: str) -> bool:

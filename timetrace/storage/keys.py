@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import date
 
 from timetrace.errors import InvalidKeyError
+from timetrace.text import visible as visible
 
 MAX_KEY_BYTES = 1024
 
@@ -50,6 +51,17 @@ def relative(prefix: str, full_key: str) -> str:
     if not full_key.startswith(prefix + "/"):
         raise InvalidKeyError(f"{visible(full_key)}: not below the prefix {visible(prefix)}/")
     return full_key[len(prefix) + 1 :]
+
+
+def plain(key: str) -> str:
+    """What a server that takes keys for paths makes of it: `a/b` of `a//b`, `./a/b`, `x/../a/b`, `a\\b` and `a/b/`."""
+    parts: list[str] = []
+    for part in key.replace("\\", "/").split("/"):
+        if part == "..":
+            parts = parts[:-1]
+        elif part not in ("", "."):
+            parts.append(part)
+    return "/".join(parts)
 
 
 def is_date(name: str) -> bool:
@@ -180,25 +192,3 @@ def _first(key: str, judge: Callable[[str], str | None]) -> str | None:
 def content_type(key: str) -> str:
     """The Content-Type to store this key's object with."""
     return next((kind for suffix, kind in _TYPES if key.endswith(suffix)), "application/octet-stream")
-
-
-# Controls, marks and overrides of writing direction, line and paragraph separators, lone surrogates,
-# the byte-order mark and interlinear annotation. Joiners (U+200C, U+200D) stay: Persian and emoji need them.
-_UNSEEN = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb]"
-)
-
-
-def visible(text: str) -> str:
-    r"""The text on one line, with what a terminal would act on or hide made visible.
-
-    `\x1b` is a control character or, from `\x80` on, a byte that is not UTF-8; others are `\u202e`.
-    """
-    return text if text.isprintable() else _UNSEEN.sub(_escaped, text)
-
-
-def _escaped(match: re.Match[str]) -> str:
-    point = ord(match[0])
-    if 0xDC80 <= point <= 0xDCFF:  # os.fsdecode() keeps a byte that is not UTF-8 as U+DC00 + byte
-        return f"\\x{point - 0xDC00:02x}"
-    return f"\\x{point:02x}" if point < 0x80 else f"\\u{point:04x}"

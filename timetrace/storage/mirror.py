@@ -62,6 +62,9 @@ class Mirror:
         """Remove from the target what the source does not have."""
         raise NotImplementedError
 
+    def on_temporary(self, key: str) -> None:
+        """The walk has met a file that a download has not finished, or never will."""
+
     def open(self, key: str) -> FileIO:
         """The local file, for reading."""
         raise NotImplementedError
@@ -90,6 +93,7 @@ class Mirror:
             kept = sum(step.target is not None for step in wanted)
             names = [self._relative(step.key) for step in extras]
             deletion.check(names, kept, len(wanted), self.source, force=self.options.force)
+        self.tally.plan(len(extras))
         self._carry_out(wanted)
         if self.tally.has_trouble and extras:
             self.tally.stopped = f"nothing was deleted ({len(extras)} would have been), as not everything went well"
@@ -110,7 +114,7 @@ class Mirror:
         for step in steps:
             self.tally.plan()
             yield step
-        self.tally.plan(complete=True)
+        self.tally.complete_plan()
 
     def _settle(self, step: Step) -> None:
         self.tally.add(self._settled(step))
@@ -139,7 +143,12 @@ class Mirror:
         return self.objects.relative(self.prefix + key)
 
     def local(self) -> Iterator[Entry]:
-        for found in walk(self.root, patterns=self.options.patterns, follow_symlinks=self.options.follow_symlinks):
+        for found in walk(
+            self.root,
+            patterns=self.options.patterns,
+            follow_symlinks=self.options.follow_symlinks,
+            on_temporary=self.on_temporary,
+        ):
             if isinstance(found, LeftOut):
                 if self.options.delete:
                     self.left_out.add(os.path.relpath(found.path, self.root).replace(os.sep, "/"))

@@ -75,6 +75,10 @@ class Download(Mirror):
                 return hashes, None
         return hashes, hashes.sha256
 
+    def on_temporary(self, key: str) -> None:
+        if self.folder is not None and not (self.options.dry_run or self.options.verify):
+            self.folder.remove_leftover(key)
+
     def open(self, key: str) -> FileIO:
         return cast(Folder, self.folder).open(key)
 

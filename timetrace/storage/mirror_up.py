@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from io import FileIO
-from threading import Lock
 from typing import cast
 
-from timetrace.errors import UnsupportedError
 from timetrace.storage import content, deletion, keys
+from timetrace.storage.creation import Creator
 from timetrace.storage.mirror import Mirror, is_packed_there
 from timetrace.storage.report import SyncItem
 from timetrace.storage.sync import Entry, Step, plan
@@ -17,8 +16,10 @@ from timetrace.storage.sync import Entry, Step, plan
 
 @dataclass
 class Upload(Mirror):
-    _first: Lock = field(default_factory=Lock)
-    _creates_only: set[bool] = field(default_factory=set)
+    _creator: Creator = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._creator = Creator(self.objects)
 
     @property
     def source(self) -> str:
@@ -51,28 +52,10 @@ class Upload(Mirror):
 
     def _put(self, key: str, loaded: content.Content) -> None:
         full = self.prefix + key
-        if not self.options.create_only:
+        if self.options.create_only:
+            self._creator.put(full, loaded)
+        else:
             self.objects.put(full, loaded)
-            return
-        way = self.objects.is_large(loaded)
-        with self._first:
-            if way not in self._creates_only:
-                self._create_first(full, loaded)
-                self._creates_only.add(way)
-                return
-        self.objects.put(full, loaded, create_only=True)
-
-    def _create_first(self, full: str, loaded: content.Content) -> None:
-        """The first one of each way is put twice: a server that takes the second has not understood what it was asked.
-
-        Both times it is the same content, so that nothing is lost by it.
-        """
-        self.objects.put(full, loaded, create_only=True)
-        if self.objects.is_refused(full, loaded):
-            return
-        error = UnsupportedError(200, "If-None-Match was ignored", hint="this server cannot create only: sync without")
-        error.method, error.uri = "PUT", self.objects.client.uri(full)
-        raise error
 
     def open(self, key: str) -> FileIO:
         return FileIO(self.path(key))

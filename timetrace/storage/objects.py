@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from timetrace.errors import (
     IntegrityError,
@@ -12,12 +11,10 @@ from timetrace.errors import (
     PreconditionFailedError,
     RangeIgnoredError,
     RequestError,
-    TransportError,
-    UnreachableError,
 )
 from timetrace.s3.listing import ObjectSummary
 from timetrace.s3.operations import DeleteObject, GetObject, ObjectStat, PutObject
-from timetrace.storage import keys, packing
+from timetrace.storage import aliases, keys, packing
 from timetrace.storage.content import SHA256, Check, Content, Hasher, Hashes
 from timetrace.storage.parts import Described, Parts, RandomAccess
 
@@ -87,8 +84,7 @@ class _Packed(Exception):
     """Raised into the transport: what is packed can only be unpacked from its start."""
 
 
-@dataclass(frozen=True, slots=True)
-class Objects:
+class Objects(NamedTuple):
     """The objects of one bucket, by their full keys; `prefix` only serves to make keys relative."""
 
     client: S3Client
@@ -108,12 +104,17 @@ class Objects:
     def put(
         self, full_key: str, content: Content, content_type: str | None = None, *, create_only: bool = False
     ) -> None:
-        """Store it. With `create_only`: PreconditionFailedError if the object exists."""
+        """Store it. With `create_only`: PreconditionFailedError if the object exists.
+
+        IntegrityError if the server takes the key for another one, which is left as it was if it exists.
+        """
+        aliases.refuse(self.client, full_key)
         try:
             self._put(full_key, content, content_type, create_only)
         except RequestError as error:
             if not (_may_be_done(error) and self._holds(full_key, content)):
                 raise
+        aliases.refuse(self.client, full_key)
 
     def is_large(self, content: Content) -> bool:
         """Whether it is stored in parts."""
@@ -247,11 +248,7 @@ class _Flow:
 
 def _may_be_done(error: RequestError) -> bool:
     """Whether a PUT that failed so may have stored its object all the same."""
-    if isinstance(error, PreconditionFailedError):
-        return error.attempts > 1  # the object may be the one that the attempt before stored
-    if isinstance(error, IntegrityError):
-        return False
-    return isinstance(error, TransportError) and not isinstance(error, UnreachableError)
+    return error.unsettled and not isinstance(error, IntegrityError)
 
 
 def _refuse_packed(stat: ObjectStat) -> None:

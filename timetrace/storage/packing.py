@@ -44,11 +44,14 @@ def is_packed(metadata: Mapping[str, str]) -> bool:
 
 
 class Unpacker:
-    """A sink that unpacks into another. IntegrityError for what is no gzip, or holds more than `limit` bytes."""
+    """A sink that unpacks into another.
 
-    def __init__(self, sink: Sink, limit: int = MAX_UNPACKED) -> None:
+    IntegrityError for what is no gzip, or holds more than `limit` bytes, MAX_UNPACKED unless one is given.
+    """
+
+    def __init__(self, sink: Sink, limit: int | None = None) -> None:
         self._sink = sink
-        self._left = self._limit = limit
+        self._left = self._limit = MAX_UNPACKED if limit is None else limit
         self._decompressor = zlib.decompressobj(_WITH_HEADER)
 
     def __call__(self, data: bytes) -> None:
@@ -61,9 +64,7 @@ class Unpacker:
                 raise _broken(str(error)) from error
             self._left -= len(piece)
             if self._left < 0:
-                bomb = _broken(f"it unpacks to more than {self._limit} bytes")
-                bomb.retryable = False
-                raise bomb
+                raise _bomb(self._limit)
             self._sink(piece)
             data = self._decompressor.unconsumed_tail or self._decompressor.unused_data
 
@@ -73,13 +74,32 @@ class Unpacker:
             raise _broken("it breaks off")
 
 
-def unpacked(data: bytes, limit: int = MAX_UNPACKED) -> bytes:
-    pieces: list[bytes] = []
-    unpacker = Unpacker(pieces.append, limit)
-    unpacker(data)
-    unpacker.finish()
-    return b"".join(pieces)
+def gunzipped(data: bytes, limit: int | None = None) -> bytearray:
+    """What a gzip file of anybody's holds: it may have several members, and zeros after them.
+
+    IntegrityError if that is too much, as above; zlib.error and EOFError for what is broken.
+    """
+    limit = MAX_UNPACKED if limit is None else limit
+    content, member = bytearray(), None
+    for start in range(0, len(data), _PIECE):
+        piece = data[start : start + _PIECE]
+        while piece:
+            if member is None or member.eof:
+                member = zlib.decompressobj(_WITH_HEADER)
+            content += member.decompress(piece, _PIECE)
+            if len(content) > limit:
+                raise _bomb(limit)
+            piece = member.unused_data.lstrip(b"\0") if member.eof else member.unconsumed_tail
+    if member is not None and not member.eof:
+        raise EOFError("it breaks off")
+    return content
 
 
 def _broken(why: str) -> IntegrityError:
     return IntegrityError(f"the packed content cannot be unpacked: {why}")
+
+
+def _bomb(limit: int) -> IntegrityError:
+    bomb = _broken(f"it unpacks to more than {limit} bytes")
+    bomb.retryable = False
+    return bomb

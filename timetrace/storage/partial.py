@@ -26,6 +26,11 @@ _numbers = count()
 
 _umask_lock = Lock()
 _umask: int | None = None
+if hasattr(os, "register_at_fork"):
+    # No child shall begin with the lock held, nor with the umask that is set for a moment below.
+    os.register_at_fork(
+        before=_umask_lock.acquire, after_in_parent=_umask_lock.release, after_in_child=_umask_lock.release
+    )
 
 
 class Directory:

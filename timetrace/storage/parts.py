@@ -14,13 +14,6 @@ from timetrace.errors import (
     PreconditionFailedError,
     RequestError,
 )
-from timetrace.s3.multipart import (
-    AbortMultipartUpload,
-    CompleteMultipartUpload,
-    CreateMultipartUpload,
-    UploadPart,
-    part_size,
-)
 from timetrace.s3.operations import GetRange
 from timetrace.storage.content import Check
 from timetrace.storage.workers import run_all
@@ -71,11 +64,13 @@ class Parts:
         with self._lock:
             try:
                 self._upload(key, content, described, create_only)
-            except (ConflictError, NoSuchUploadError) as error:
-                if not (isinstance(error, NoSuchUploadError) and error.attempts > 1 and is_stored()):
+            except (ConflictError, NoSuchUploadError):
+                if not is_stored():
                     self._upload(key, content, described, create_only)
 
     def _upload(self, key: str, content: Content, described: Described, create_only: bool) -> None:
+        from timetrace.s3.multipart import AbortMultipartUpload, CompleteMultipartUpload, CreateMultipartUpload
+
         created = CreateMultipartUpload(key, described.content_type, described.metadata, content.encoding)
         upload_id = self._client.perform(created)
         try:
@@ -89,6 +84,8 @@ class Parts:
             raise
 
     def _send(self, key: str, upload_id: str, content: Content) -> list[str]:
+        from timetrace.s3.multipart import UploadPart, part_size
+
         whole = content.stored.size
         size = part_size(whole, self._part_size)
         etags = [""] * -(-whole // size)

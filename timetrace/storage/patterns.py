@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from timetrace.errors import ConfigError
@@ -13,7 +12,6 @@ from timetrace.storage.keys import visible
 CASSETTE_PATTERNS = ("*.json", "*.json.gz", "*.yaml", "*.yml")
 
 
-@dataclass(frozen=True, slots=True)
 class Patterns:
     """A key is taken if a glob of `include` matches it and none of `exclude` does.
 
@@ -21,10 +19,11 @@ class Patterns:
     anything, "/" too. Upper and lower case differ on every system. ConfigError for what is no glob.
     """
 
-    include: tuple[str, ...] = CASSETTE_PATTERNS
-    exclude: tuple[str, ...] = ()
+    __slots__ = ("exclude", "include")
 
-    def __post_init__(self) -> None:
+    def __init__(self, include: Iterable[str] | None = None, exclude: Iterable[str] = ()) -> None:
+        self.include = CASSETTE_PATTERNS if include is None else tuple(include)
+        self.exclude = tuple(exclude)
         for pattern in (*self.include, *self.exclude):
             if problem := _problem(pattern):
                 raise ConfigError(f"the pattern {visible(pattern)!r} {problem}")

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from threading import Lock
 from time import monotonic
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Action = Literal["upload", "download", "delete", "verify", "skip", "leave out", "refuse", "fail"]
 
 
-@dataclass(frozen=True, slots=True)
-class SyncItem:
+class SyncItem(NamedTuple):
     """What became of one file or object. `key` is relative to the store's prefix, `size` in bytes."""
 
     action: Action
@@ -23,8 +21,7 @@ class SyncItem:
     error: Exception | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SyncReport:
+class SyncReport(NamedTuple):
     """Counts of items; `bytes` is what was transferred. `refused` and `failed` name each item.
 
     A dry run counts what it would transfer and delete. `stopped` says why a sync left off before its end, or left
@@ -47,8 +44,7 @@ class SyncReport:
         return not self.refused and not self.failed and not self.stopped
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(NamedTuple):
     """How far a sync is: files `done` of those `planned`, and the bytes transferred so far.
 
     `planned` grows until the plan is `complete`.
@@ -103,20 +99,17 @@ class Tally:
             self._count(item)
             if self._on_result:
                 self._on_result(item)
-            if self.on_progress and item.action != "leave out":
+            if item.action != "leave out":
                 self._done += 1
-                self.on_progress(
-                    Progress(
-                        self._done,
-                        max(self._planned, self._done),
-                        self._bytes,
-                        monotonic() - self._started,
-                        self._complete,
-                    )
-                )
+                self._tell_progress()
             if self._max_errors and len(self._failed) >= self._max_errors and item.action == "fail":
                 self.stopped = f"stopped after {len(self._failed)} failures, as max_errors says"
                 raise TooManyErrors
+
+    def _tell_progress(self) -> None:
+        if self.on_progress:
+            planned, seconds = max(self._planned, self._done), monotonic() - self._started
+            self.on_progress(Progress(self._done, planned, self._bytes, seconds, self._complete))
 
     def _count(self, item: SyncItem) -> None:
         if item.action in ("upload", "download"):
@@ -133,12 +126,16 @@ class Tally:
         else:
             self._failed.append(item)
 
-    def plan(self, *, complete: bool = False) -> None:
-        """One more item is planned; or none is to come."""
-        if complete:
+    def plan(self, items: int = 1) -> None:
+        """So many more items are planned."""
+        with self._lock:
+            self._planned += items
+
+    def complete_plan(self) -> None:
+        """No more items are to come. The last one may have been done by now, so this is told too."""
+        with self._lock:
             self._complete = True
-        else:
-            self._planned += 1
+            self._tell_progress()
 
     def start_over(self) -> None:
         """The same work is looked at once more: what was transferred stays, and will show as skipped."""

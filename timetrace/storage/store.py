@@ -4,27 +4,28 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from timetrace.errors import ConfigError, RefusedKeyError, TimetraceError
+from timetrace.errors import ConfigError, InvalidKeyError, RefusedKeyError, TimetraceError
 from timetrace.s3.listing import ObjectSummary
 from timetrace.s3.operations import GetObject, ObjectStat
 from timetrace.s3.sigv4 import MAX_EXPIRES
 from timetrace.storage import cassettes, content, keys
 from timetrace.storage.config import MAX_CONCURRENCY, S3Config, resolve
 from timetrace.storage.connect import connect
-from timetrace.storage.folder import Folder
-from timetrace.storage.mirror import Mirror
-from timetrace.storage.mirror_down import Download
-from timetrace.storage.mirror_up import Upload
-from timetrace.storage.options import SyncOptions
 from timetrace.storage.partial import open_target
-from timetrace.storage.patterns import CASSETTE_PATTERNS, Patterns
 from timetrace.storage.report import Action, OnProgress, OnResult, SyncItem, SyncReport, Tally
 from timetrace.storage.workers import Threads, is_fatal
 
+if TYPE_CHECKING:
+    from timetrace.s3.multipart import Upload
+    from timetrace.storage.mirror import Mirror
+    from timetrace.storage.options import SyncOptions
+
+# What only some commands need is imported where it is used: a start takes as long as several requests.
 PathLike = str | os.PathLike[str]
 Job = TypeVar("Job")
 
@@ -155,22 +156,46 @@ class S3Store:
             if len(key) > cut:
                 yield ObjectSummary(key[cut:], size, etag, modified)
 
-    def upload_files(self, items: Iterable[tuple[PathLike, str]], *, on_result: OnResult | None = None) -> SyncReport:
-        """Store files given as (path, key), many at once. One that fails does not stop the others."""
+    def upload_files(
+        self,
+        items: Iterable[tuple[PathLike, str]],
+        *,
+        compress: bool = False,
+        create_only: bool = False,
+        jobs: int | None = None,
+        on_result: OnResult | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> SyncReport:
+        """Store files given as (path, key), many at once. One that fails does not stop the others.
+
+        The options are those of `sync_upload`; with `create_only` a key that exists fails.
+        """
+        from timetrace.storage.creation import Creator
+
+        put = Creator(self._objects).put if create_only else self._objects.put
 
         def send(item: tuple[PathLike, str]) -> SyncItem:
             path, key = os.fspath(item[0]), item[1]
             full = self._objects.full(key)
-            loaded = content.load(path, os.stat(path).st_size)
-            self._objects.put(full, loaded)
+            loaded = content.load(path, os.stat(path).st_size, compress=compress)
+            put(full, loaded)
             return SyncItem("upload", key, path, loaded.stored.size)
 
-        return self._each(items, send, lambda item: SyncItem("fail", item[1], os.fspath(item[0])), on_result)
+        tally = Tally(on_result, on_progress=on_progress)
+        return self._each(items, send, lambda item: SyncItem("fail", item[1], os.fspath(item[0])), tally, jobs)
 
     def download_files(
-        self, names: Iterable[str], local_dir: PathLike = ".", *, on_result: OnResult | None = None
+        self,
+        names: Iterable[str],
+        local_dir: PathLike = ".",
+        *,
+        jobs: int | None = None,
+        on_result: OnResult | None = None,
+        on_progress: OnProgress | None = None,
     ) -> SyncReport:
         """Fetch the cassettes `names` into a folder, at their keys' relative paths, many at once."""
+        from timetrace.storage.folder import Folder
+
         root = os.fspath(local_dir)
         with Folder(root) as folder:
 
@@ -183,16 +208,46 @@ class S3Store:
                     target.commit()
                 return SyncItem("download", key, os.path.join(root, *key.split("/")), size or 0)
 
-            return self._each(names, fetch, lambda key: SyncItem("fail", key, root), on_result)
+            tally = Tally(on_result, on_progress=on_progress)
+            return self._each(names, fetch, lambda key: SyncItem("fail", key, root), tally, jobs)
 
-    def delete_files(self, names: Iterable[str], *, on_result: OnResult | None = None) -> SyncReport:
-        """Delete the objects `names`, many at once."""
+    def delete_files(
+        self, names: Iterable[str], *, jobs: int | None = None, on_result: OnResult | None = None
+    ) -> SyncReport:
+        """Delete the objects `names`, a thousand a request; one by one where the server cannot do that."""
+        from timetrace.storage.deletion import Deleter, batches
 
-        def remove(key: str) -> SyncItem:
-            self.delete(key)
-            return SyncItem("delete", key)
+        wanted, tally = [*dict.fromkeys(names)], Tally(on_result)
+        deleter = Deleter(self._objects, singly=len(wanted) == 1)
 
-        return self._each(names, remove, lambda key: SyncItem("fail", key), on_result)
+        def remove(batch: Sequence[str]) -> None:
+            full_keys: dict[str, str] = {}
+            for key in batch:
+                try:
+                    full_keys[self._objects.full(key)] = key
+                except InvalidKeyError as error:
+                    tally.add(SyncItem("fail", key, reason=str(error), error=error))
+            for full, trouble in deleter.delete([*full_keys]):
+                action: Action = "fail" if trouble else "delete"
+                tally.add(SyncItem(action, full_keys[full], reason=str(trouble or ""), error=trouble))
+
+        self._threads(jobs).run_all(batches(wanted), remove)
+        return tally.report()
+
+    def stale_uploads(self, older_than: timedelta = timedelta(days=1)) -> Iterator[Upload]:
+        """Multipart uploads that were begun so long ago and neither completed nor aborted."""
+        from timetrace.s3.client import utc_now
+        from timetrace.storage.uploads import begun_before
+
+        below = keys.join(self.prefix, "")
+        for upload in begun_before(self._objects.client, below, utc_now() - older_than):
+            yield upload._replace(key=self._objects.relative(upload.key))
+
+    def abort_upload(self, upload: Upload) -> None:
+        """Remove the parts of one that `stale_uploads` gave. NoSuchUploadError if it has ended meanwhile."""
+        from timetrace.s3.multipart import AbortMultipartUpload
+
+        self._objects.client.perform(AbortMultipartUpload(self._objects.full(upload.key), upload.upload_id))
 
     def sync_upload(
         self,
@@ -224,6 +279,10 @@ class S3Store:
         `create_only` never replaces an object; `verify` copies nothing, reads everything on both sides and compares.
         `jobs` is how many files are on their way at once (None: as many as the connection is good for).
         """
+        from timetrace.storage.mirror_up import Upload
+        from timetrace.storage.options import SyncOptions
+        from timetrace.storage.patterns import Patterns
+
         root = os.fspath(local_dir)
         if not os.path.isdir(root):
             kind = NotADirectoryError if os.path.exists(root) else FileNotFoundError
@@ -237,7 +296,7 @@ class S3Store:
             compress=compress,
             create_only=create_only,
             max_errors=max_errors,
-            patterns=Patterns(tuple(CASSETTE_PATTERNS if include is None else include), tuple(exclude)),
+            patterns=Patterns(include, exclude),
         )
         return self._mirror(Upload, root, remote_prefix, options, jobs, on_result, on_progress)
 
@@ -263,6 +322,10 @@ class S3Store:
         No key leaves the folder: one that would is refused, named in the report, and does not stop the others.
         The options are those of `sync_upload`; `delete` removes cassettes from the folder that the bucket lacks.
         """
+        from timetrace.storage.mirror_down import Download
+        from timetrace.storage.options import SyncOptions
+        from timetrace.storage.patterns import Patterns
+
         options = SyncOptions(
             dry_run=dry_run,
             follow_symlinks=follow_symlinks,
@@ -270,7 +333,7 @@ class S3Store:
             force=force,
             verify=verify,
             max_errors=max_errors,
-            patterns=Patterns(tuple(CASSETTE_PATTERNS if include is None else include), tuple(exclude)),
+            patterns=Patterns(include, exclude),
         )
         return self._mirror(Download, os.fspath(local_dir), remote_prefix, options, jobs, on_result, on_progress)
 
@@ -304,9 +367,13 @@ class S3Store:
         items: Iterable[Job],
         work: Callable[[Job], SyncItem],
         named: Callable[[Job], SyncItem],
-        on_result: OnResult | None,
+        tally: Tally,
+        jobs: int | None,
     ) -> SyncReport:
-        tally = Tally(on_result)
+        if tally.on_progress:
+            items = [*items]
+            tally.plan(len(items))
+            tally.complete_plan()
 
         def guarded(item: Job) -> None:
             try:
@@ -318,10 +385,8 @@ class S3Store:
                 action: Action = "refuse" if isinstance(error, RefusedKeyError) else "fail"
                 tally.add(SyncItem(action, failed.key, failed.path, reason=str(error), error=error))
 
-        self._threads().run_all(items, guarded)
+        self._threads(jobs).run_all(items, guarded)
         return tally.report()
 
     def _relative(self, stat: ObjectStat, key: str) -> ObjectStat:
-        from dataclasses import replace
-
-        return replace(stat, key=key)
+        return stat._replace(key=key)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from timetrace.errors import ResponseError
@@ -21,8 +20,7 @@ class Entry(NamedTuple):
 Kind = Literal["copy", "compare", "extra", "refuse"]
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """One key's fate. `source` is None for "extra" only; `reason` is told for "refuse" only."""
 
     kind: Kind

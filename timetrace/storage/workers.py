@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from queue import SimpleQueue
 from threading import Event, Lock, Semaphore, Thread
-from typing import Generic, TypeVar
+from time import monotonic
+from typing import Generic, NamedTuple, TypeVar
 
 from timetrace.errors import (
     ClockSkewError,
@@ -22,6 +22,9 @@ from timetrace.errors import (
 )
 
 Job = TypeVar("Job")
+
+# Seconds that an interrupt gives all threads together to finish what they are at.
+PATIENCE = 2.0
 
 _FATAL = (
     ClockSkewError,
@@ -67,7 +70,13 @@ class _Pool(Generic[Job]):
         if len(self.threads) < self._allowed and not self._over.is_set():
             thread = Thread(target=self._run, name=f"timetrace {len(self.threads) + 1}", daemon=True)
             self.threads.append(thread)
-            thread.start()
+            try:
+                thread.start()
+            except RuntimeError:
+                self.threads.remove(thread)
+                if not self.threads:
+                    raise
+                self._allowed = self._most = len(self.threads)  # the system has no more of them
 
     def _run(self) -> None:
         grown = False
@@ -101,8 +110,7 @@ class _Pool(Generic[Job]):
         self._until_look = self._allowed
 
 
-@dataclass(frozen=True, slots=True)
-class Threads:
+class Threads(NamedTuple):
     """`first` of them, and up to `most` as long as `roomy` says that more help."""
 
     first: int
@@ -121,9 +129,11 @@ class Threads:
                     thread.join(1.0)
         except BaseException:
             pool.stop()
+            # One that waits for a silent server is left behind: it is handed nothing more, and ends with the process.
+            deadline = monotonic() + PATIENCE
             for thread in pool.threads:
                 if thread.is_alive():
-                    thread.join()
+                    thread.join(max(deadline - monotonic(), 0))
             raise
         if pool.errors:
             raise pool.errors[0]

@@ -1,0 +1,173 @@
+"""The command line of scripts/bench."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmark import aims, inprocess, pinned, report, servers
+from benchmark.measure import FailedError
+from benchmark.peers import ROOT, Environments, environments
+from benchmark.results import OURS, Results, as_json
+from benchmark.scenarios import BY_NAME, IN_PROCESS, SCENARIOS, Scenario
+from benchmark.session import Session, say, session
+from tests.servers.cache import UnavailableError
+
+TOOLS = ("timetrace", "s5cmd", "s5cmd-tuned", "rclone", "aws", "aws-32", "timetracer", "floor")
+NOT_MEASURED = (UnavailableError, FailedError, AssertionError)
+QUICK_TOOLS = ("s5cmd", "floor")
+COUNTED = ("timetrace", "s5cmd", "rclone", "aws", "timetracer")
+
+
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(prog="scripts/bench", description="Measure timetrace against its peers.")
+    names = (*BY_NAME, *IN_PROCESS)
+    made.add_argument("--quick", action="store_true", help="a part of it, in under two minutes, on seaweedfs")
+    made.add_argument("--scenario", action="append", choices=names, metavar="NAME", help=f"only {', '.join(names)}")
+    made.add_argument("--server", action="append", choices=servers.NAMES, help="only on this server")
+    made.add_argument("--tool", action="append", choices=TOOLS, help="only against this tool")
+    made.add_argument("--rounds", type=int, metavar="N", help="N rounds of each tool, whatever the scenario says")
+    made.add_argument("--commands", type=Path, metavar="DIR", help="measure the timetrace in this folder, install none")
+    made.add_argument("--output", type=Path, metavar="DIR", help="where the report goes (a whole run: docs)")
+    return made
+
+
+def rounds_of(scenario: Scenario, given: argparse.Namespace, first: bool) -> dict[str, int]:
+    """Rounds by tool; timetrace takes part in each."""
+    chosen = {tool: rounds for tool, rounds in scenario.tools.items() if not given.tool or tool in given.tool}
+    if given.quick:
+        chosen = {tool: scenario.quick or 1 for tool in chosen if given.tool or tool in QUICK_TOOLS}
+    elif not first:
+        most = scenario.elsewhere or 1
+        chosen = {tool: min(rounds, most) if rounds > 2 else 1 for tool, rounds in chosen.items()}
+    most = given.rounds or max(chosen.values(), default=scenario.quick or max(scenario.tools.values()))
+    return {OURS: most} | {tool: given.rounds or rounds for tool, rounds in chosen.items()}
+
+
+def selected(given: argparse.Namespace, first: bool) -> list[Scenario]:
+    if given.scenario:
+        return [BY_NAME[name] for name in given.scenario if name in BY_NAME]
+    return [one for one in SCENARIOS if (one.quick or not given.quick) and (first or one.elsewhere)]
+
+
+def facts() -> dict[str, str]:
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    from timetrace import __version__
+
+    return {
+        "date": time.strftime("%Y-%m-%d", time.gmtime()),
+        "timetrace": __version__,
+        "system": f"{platform.system()} {platform.release().partition('-')[0]}, {platform.machine()}",
+        "cores": str(os.cpu_count()),
+        "memory": f"{memory:.0f} GB",
+        "others' load at the start": f"{os.getloadavg()[0]:.1f} processes",
+        "Python": platform.python_version(),
+        "peers": ", ".join(pinned.PEERS).replace("==", " "),
+    }
+
+
+def on_servers(here: Session, given: argparse.Namespace, results: Results) -> bool:
+    """All that needs a server; false if timetrace failed somewhere."""
+    fine = True
+    for number, server in enumerate(server_names(given)):
+        first = number == 0
+        for scenario in selected(given, first):
+            say(f"{server}: {scenario.title} …")
+            started = time.monotonic()
+            try:
+                fine &= here.measure(scenario, server, rounds_of(scenario, given, first))
+                say(f"  {time.monotonic() - started:.0f} s")
+            except NOT_MEASURED as error:  # the rest goes on
+                fine &= isinstance(error, UnavailableError)
+                results.notes.append(f"{scenario.title}, {server}: not measured: {report.without_paths(str(error))}")
+                say(f"  {results.notes[-1]}")
+                continue
+            shown = report.scenario_table(results, server, scenario.name)
+            print("\n".join([f"\n{server}: {scenario.title}", *shown]), flush=True)
+        if found := list(aims.verdicts(results, server)):
+            print("\n".join([f"\n{server}: aims", *report.verdict_table(found)]), flush=True)
+    return fine
+
+
+def in_process(here: Session, given: argparse.Namespace, results: Results) -> None:
+    """What needs no timed server, as far as it was asked for."""
+    for name, measure in (("signing", inprocess.signing), ("imports", inprocess.imports), ("sizes", inprocess.sizes)):
+        if wanted(name, given):
+            say(f"{name} …")
+            try:
+                measure(results, here.environments, here.scratch)
+            except FailedError as error:
+                results.notes.append(f"{name}: not measured: {report.without_paths(str(error))}")
+                say(f"  {results.notes[-1]}")
+    for name, _, unit, digits in report.FIGURES:
+        if name in results.figures:
+            print("\n".join(["", name, *report.figure_table(results, name, unit, digits)]), flush=True)
+    for verdict in aims.signing(results):
+        print(f"{verdict.what}: {verdict.found}, aim {verdict.aim}: {'met' if verdict.met else 'missed'}", flush=True)
+
+
+def count_requests(here: Session, given: argparse.Namespace, results: Results) -> None:
+    tools = [tool for name, tool in here.tools.items() if name in (given.tool or COUNTED) or name == OURS]
+    for server in server_names(given):
+        say(f"{server}: requests …")
+        try:
+            inprocess.requests(here, server, results, tools)
+        except NOT_MEASURED as error:
+            results.notes.append(f"requests, {server}: not counted: {report.without_paths(str(error))}")
+            say(f"  {results.notes[-1]}")
+            continue
+        print("\n".join([f"\n{server}: requests", *report.request_table(results, server)]), flush=True)
+
+
+def wanted(name: str, given: argparse.Namespace) -> bool:
+    return name in given.scenario if given.scenario else not given.quick or name == "signing"
+
+
+def server_names(given: argparse.Namespace) -> Sequence[str]:
+    return given.server or (servers.NAMES[:1] if given.quick else servers.NAMES)
+
+
+def write(results: Results, folder: Path, environments: Environments) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    data = folder / "benchmarks.json"
+    data.write_text(json.dumps(as_json(results), indent=1, ensure_ascii=False) + "\n")
+    draw = [environments.peers, Path(__file__).with_name("plots.py"), data, folder]
+    plots = subprocess.run(draw, check=True, stdout=subprocess.PIPE, text=True).stdout.split()
+    (folder / "benchmarks.md").write_text(report.render(results, plots))
+    say(f"written: {folder / 'benchmarks.md'}")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    given = parser().parse_args(arguments)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, frame: sys.exit(128 + number))
+    started = time.monotonic()
+    say("Setting up; what is installed is kept for the next time …")
+    whole = not (given.quick or given.scenario or given.server or given.tool or given.rounds)
+    kind = "all of it" if whole else "--quick: few rounds, on one server" if given.quick else "a part of it"
+    results = Results(facts={"run": kind, **facts()})
+    try:
+        found = environments(given.commands and given.commands.absolute())
+        with session(results, found) as here:
+            in_process(here, given, results)
+            fine = on_servers(here, given, results)
+            if wanted("requests", given):
+                count_requests(here, given, results)
+    except UnavailableError as error:
+        say(str(error))
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    results.facts["took"] = f"{(time.monotonic() - started) / 60:.1f} minutes"
+    if folder := given.output or (ROOT / "docs" if whole else None):
+        write(results, folder, found)
+    say(f"{time.monotonic() - started:.0f} s")
+    return 0 if fine else 1

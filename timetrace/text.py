@@ -1,0 +1,42 @@
+"""Text of strangers (keys, servers' messages, file names) as it may be shown. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+# Controls, marks and overrides of writing direction, line and paragraph separators, lone surrogates,
+# the byte-order mark and interlinear annotation. Joiners (U+200C, U+200D) stay: Persian and emoji need them.
+_UNSEEN = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb]"
+)
+
+
+def visible(text: str) -> str:
+    r"""The text on one line, with what a terminal would act on or hide made visible.
+
+    `\x1b` is a control character or, from `\x80` on, a byte that is not UTF-8; others are `\u202e`.
+    """
+    return text if text.isprintable() else _UNSEEN.sub(_escaped, text)
+
+
+def _escaped(match: re.Match[str]) -> str:
+    point = ord(match[0])
+    if 0xDC80 <= point <= 0xDCFF:  # os.fsdecode() keeps a byte that is not UTF-8 as U+DC00 + byte
+        return f"\\x{point - 0xDC00:02x}"
+    return f"\\x{point:02x}" if point < 0x80 else f"\\u{point:04x}"
+
+
+REDACTED = "[redacted]"
+# What is shorter is no secret, and may be part of any word: test servers take `test`.
+_SHORTEST_SECRET = 8
+_AUTHORIZATION = re.compile(r"\b(Basic|Bearer)[ +]+[A-Za-z0-9+/=_.~-]{8,}", re.IGNORECASE)
+
+
+def redacted(text: str, secrets: Iterable[str]) -> str:
+    """The text without `secrets`, as they are or percent-encoded: there are servers that send back what they got."""
+    for secret in secrets:
+        if len(secret) >= _SHORTEST_SECRET:
+            for form in (secret, secret.replace("/", "%2F").replace("+", "%2B").replace("=", "%3D")):
+                text = text.replace(form, REDACTED)
+    return _AUTHORIZATION.sub(rf"\1 {REDACTED}", text)
