@@ -163,7 +163,7 @@ def test_nothing_else_is_needed() -> None:
         if name.split(".")[0] not in sys.stdlib_module_names | {"timetrace", "urllib3"}
     }
     optional = {pair for pair in foreign if pair[0].startswith("timetrace.integrations.") and pair[1] in _INTEGRATED}
-    assert foreign - optional == {("timetrace.s3.network", "certifi")}
+    assert foreign - optional == {("timetrace.s3.network", "certifi"), ("timetrace.cli.progress", "tqdm")}
 
 
 _INTEGRATED = {"vcr", "pytest", "pytest_recording", "_pytest"}

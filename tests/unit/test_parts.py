@@ -116,7 +116,7 @@ def test_a_part_that_goes_on_failing_ends_the_upload_and_leaves_nothing(
     with pytest.raises(errors.S3Error, match=r"PUT s3://bucket/a\.json: 500 InternalError"):
         store.upload(file, "a.json")
     assert (bucket.objects, bucket.uploads) == ({}, {})
-    assert bucket.asked()[-1] == "DELETE a.json"
+    assert "DELETE a.json" in bucket.asked()
 
 
 def test_a_failure_is_told_even_if_the_upload_cannot_be_aborted(bucket: Bucket, store: S3Store, file: Path) -> None:

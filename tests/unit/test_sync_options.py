@@ -6,8 +6,8 @@ import gzip
 import hashlib
 import os
 import socket
-import zlib
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -120,17 +120,6 @@ def test_nothing_is_deleted_after_a_refusal(bucket: Bucket, store: S3Store, fold
     assert "x.json" in content(folder)
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read all")
-def test_nothing_is_deleted_if_a_folder_cannot_be_read(
-    bucket: Bucket, store: S3Store, folder: Path
-) -> None:  # pragma: no cover
-    fill(folder, {"a.json": b"a", "closed/b.json": b"b"})
-    (folder / "closed").chmod(0)
-    put(bucket, a=b"a", x=b"x")
-    assert store.sync_upload(folder, delete=True).deleted == 0
-    (folder / "closed").chmod(0o700)
-
-
 def test_a_broken_link_is_a_failure_and_so_nothing_is_deleted(bucket: Bucket, store: S3Store, folder: Path) -> None:
     fill(folder, {"a.json": b"a"})
     (folder / "b.json").symlink_to(folder / "gone")
@@ -174,7 +163,7 @@ def test_more_than_stays_is_deleted_only_by_force(
     fill(folder, {"a.json": b"a", "b.json": b"b", "new.json": b"n"})
     put(bucket, a=b"a", b=b"b", **{f"x{number}": b"x" for number in range(extra)})
     if refused:
-        with pytest.raises(errors.DeletionRefusedError, match="3 would be deleted and only 2 kept: .*--dry-run"):
+        with pytest.raises(errors.DeletionRefusedError, match=r"3 would be deleted and only 2 kept: .*--dry-run"):
             store.sync_upload(folder, delete=True)
         assert (len(bucket.objects), bucket.asked()) == (5, ["LIST"])
     assert store.sync_upload(folder, delete=True, force=refused).deleted == extra
@@ -516,9 +505,7 @@ def test_a_server_that_ignores_the_condition_is_found_out(bucket: Bucket, folder
     fill(folder, {f"{number}.json": bytes(size) for number in range(3)})
     with (
         bucket.store(multipart_threshold="5MB", part_size="5MB") as store,
-        pytest.raises(
-            errors.UnsupportedError, match=r"PUT s3://bucket/\d.json: .*If-None-Match was ignored.*sync without"
-        ),
+        pytest.raises(errors.UnsupportedError, match=r"PUT s3://bucket/\d.json: .*If-None-Match was ignored.*without"),
     ):
         store.sync_upload(folder, create_only=True)
     assert len(bucket.objects) == 1
@@ -660,14 +647,13 @@ def test_a_sync_stops_at_so_many_failures(bucket: Bucket, store: S3Store, folder
     if way == "down":
         store.sync_upload(folder)
         bucket.requests.clear()
-    bucket.misbehave(error(500, "InternalError"), method="PUT" if way == "up" else "GET")
-    bucket._faults[-1].key = None
-    bucket._faults[-1].query = ".json"
+    bucket.misbehave(error(500, "InternalError"), method="PUT" if way == "up" else "GET", query=".json")
     sync = store.sync_upload if way == "up" else store.sync_download
     report = sync(folder if way == "up" else folder / "new", max_errors=3, jobs=2)
     assert report.stopped == "stopped after 3 failures, as max_errors says"
     assert 3 <= len(report.failed) <= 4
-    assert (report.ok, len(bucket.requests) < 10) == (False, True)
+    assert len(bucket.asked("PUT" if way == "up" else "GET")) < 10
+    assert not report.ok
 
 
 def test_nothing_is_deleted_once_a_sync_has_stopped(bucket: Bucket, store: S3Store, folder: Path) -> None:
@@ -676,7 +662,7 @@ def test_nothing_is_deleted_once_a_sync_has_stopped(bucket: Bucket, store: S3Sto
     bucket.misbehave(error(500, "InternalError"), method="PUT")
     report = store.sync_upload(folder, delete=True, max_errors=1)
     assert (report.stopped, report.deleted, "x.json" in bucket.objects) == (
-        "stopped after 1 failures, as max_errors says",
+        "stopped after 1 failure, as max_errors says",
         0,
         True,
     )
@@ -689,7 +675,7 @@ def test_progress_rises_and_ends_complete(bucket: Bucket, store: S3Store, folder
     told: list[Progress] = []
     report = store.sync_upload(folder, delete=delete, on_progress=told.append)
     count = 31 if delete else 30
-    for before, after in zip(told, told[1:], strict=False):
+    for before, after in pairwise(told):
         assert before.done <= after.done
         assert before.planned <= after.planned
         assert before.bytes <= after.bytes
@@ -719,7 +705,3 @@ def test_linked_folders_are_followed_both_ways_only_if_asked(bucket: Bucket, sto
     report = store.sync_upload(folder, follow_symlinks=True)
     assert (report.transferred, report.left_out) == (1, 0)
     assert sorted(bucket.objects) == ["a.json", "linked/b.json"]
-
-
-def test_zlib_of_this_machine_is_what_the_tests_take_it_for() -> None:
-    assert zlib.decompress(gzip.compress(LONG), 31) == LONG

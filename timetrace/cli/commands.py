@@ -6,16 +6,17 @@ import logging
 import os
 import sys
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from timetrace.cli import destinations, sources
 from timetrace.cli.addresses import Addressed, addressed, config_of
 from timetrace.cli.output import ClosedPipeError, Output
 from timetrace.cli.reporter import Reporter
-from timetrace.errors import ConfigError
+from timetrace.errors import ConfigError, DeletionRefusedError, NoSuchUploadError, RequestError
 from timetrace.storage import S3Config, S3Store
-from timetrace.storage.report import SyncItem
+from timetrace.storage.patterns import Patterns
+from timetrace.storage.report import SyncItem, SyncReport
 
 
 def run(args: Namespace, out: Output) -> int:
@@ -27,6 +28,7 @@ def run(args: Namespace, out: Output) -> int:
         "cat": cat,
         "rm": rm,
         "url": url,
+        "cleanup": cleanup,
     }
     with _requests_told(out):
         return commands[args.verb](args, out)
@@ -59,7 +61,8 @@ def _ended(reporter: Reporter) -> int:
 
 
 def upload(args: Namespace, out: Output) -> int:
-    found = sources.find(args.paths, args.key)
+    patterns = Patterns(args.include, args.exclude)
+    found = sources.find(args.paths, args.key, patterns)
     config, keys = addressed(args, [args.key])[0] if args.key is not None else Addressed(config_of(args), [])
     items = [(path, key) for key, path in found.files.items()]
     if keys:
@@ -69,8 +72,15 @@ def upload(args: Namespace, out: Output) -> int:
         for left in found.left_out:
             reporter(SyncItem(left.action, "", left.path, reason=left.reason))
         for folder in found.empty:
-            out.note(f"timetrace: nothing to send in {folder}: {sources.PATTERNS}")
-        store.upload_files(items, on_result=reporter)
+            out.note(f"timetrace: warning: nothing to send in {folder}: {_none_matches(args)}")
+        store.upload_files(
+            items,
+            compress=args.compress,
+            create_only=args.create_only,
+            jobs=args.jobs,
+            on_result=reporter,
+            on_progress=out.begin_progress() if len(items) > 1 else None,
+        )
     return _ended(reporter)
 
 
@@ -83,7 +93,9 @@ def download(args: Namespace, out: Output) -> int:
         for config, keys in groups:
             with S3Store(config) as store:
                 reporter.uri = store.uri
-                store.download_files(keys, folder, on_result=reporter)
+                on_progress = out.begin_progress()
+                store.download_files(keys, folder, jobs=args.jobs, on_result=reporter, on_progress=on_progress)
+                out.end_progress()
     return _ended(reporter)
 
 
@@ -132,14 +144,49 @@ def list_keys(args: Namespace, out: Output) -> int:
 
 def sync(args: Namespace, out: Output) -> int:
     up = args.direction == "up"
-    options = {"dry_run": args.dry_run, "follow_symlinks": args.follow_symlinks}
-    reporter = Reporter(out, "sent" if up else "fetched", dry_run=args.dry_run, always=True)
+    storing = {name: True for name in ("compress", "create_only") if getattr(args, name)}
+    if storing and not up:
+        options = " and ".join(f"--{name.replace('_', '-')}" for name in storing)
+        raise ConfigError(f"sync down stores nothing in the bucket: leave out {options}, or sync up")
+    if not (up or args.dry_run or args.verify):
+        destinations.writable(args.dir)
+    equal = "verified, equal" if args.verify else "skipped as equal"
+    reporter = Reporter(out, "sent" if up else "fetched", equal=equal, local=not up, dry_run=args.dry_run, always=True)
     with S3Store(config_of(args)) as store:
         reporter.uri = store.uri
         with reporter:
-            do = store.sync_upload if up else store.sync_download
-            reporter.add(do(args.dir, on_result=reporter, **options))
+            do: Callable[..., SyncReport] = store.sync_upload if up else store.sync_download
+            try:
+                report = do(
+                    args.dir,
+                    dry_run=args.dry_run,
+                    delete=args.delete,
+                    force=args.force,
+                    include=args.include,
+                    exclude=args.exclude,
+                    follow_symlinks=args.follow_symlinks,
+                    verify=args.verify,
+                    jobs=args.jobs,
+                    max_errors=args.max_errors,
+                    on_result=reporter,
+                    on_progress=out.begin_progress(),
+                    **storing,
+                )
+            except DeletionRefusedError as refused:
+                for key in refused.keys:
+                    reporter.refuse_deletion(key, os.path.join(args.dir, *key.split("/")))
+                raise
+            reporter.add(report)
+            if report.ok and not report.transferred + report.skipped:
+                source = args.dir if up else store.uri("")
+                out.note(f"timetrace: warning: nothing to sync in {source}: {_none_matches(args)}")
     return _ended(reporter)
+
+
+def _none_matches(args: Namespace) -> str:
+    if args.include or args.exclude:
+        return "the patterns of --include and --exclude take no name there"
+    return "no name there ends in .json, .json.gz, .yaml or .yml"
 
 
 def cat(args: Namespace, out: Output) -> int:
@@ -160,7 +207,7 @@ def rm(args: Namespace, out: Output) -> int:
         for config, keys in groups:
             with S3Store(config) as store:
                 reporter.uri = store.uri
-                store.delete_files(keys, on_result=reporter)
+                store.delete_files(keys, jobs=args.jobs, on_result=reporter)
     return _ended(reporter)
 
 
@@ -185,3 +232,33 @@ def url(args: Namespace, out: Output) -> int:
         else:
             out.text(made + "\n")
     return 0
+
+
+def cleanup(args: Namespace, out: Output) -> int:
+    found = failed = 0
+    with S3Store(config_of(args)) as store:
+        for upload in store.stale_uploads(args.older_than):
+            found += 1
+            trouble = ""
+            if args.yes:
+                try:
+                    store.abort_upload(upload)
+                except NoSuchUploadError:
+                    pass  # somebody else did, or completed it
+                except RequestError as error:
+                    failed += 1
+                    trouble = str(error)
+                    out.error(trouble)
+            if args.json:
+                action = "fail" if trouble else "abort" if args.yes else "unfinished"
+                fields = {"key": upload.key, "uri": store.uri(upload.key), "upload_id": upload.upload_id}
+                out.json(action=action, **fields, initiated=upload.initiated, **({"error": trouble} if trouble else {}))
+            elif not trouble:
+                out.key(f"{upload.initiated}  {upload.key}  {upload.upload_id}")
+    if args.json:
+        out.json(action="summary", uploads=found, aborted=found - failed if args.yes else 0, failed=failed)
+    elif args.yes:
+        out.note(f"{found - failed} aborted" + (f", {failed} failed" if failed else ""))
+    else:
+        out.note(f"{found} unfinished" + (": nothing was removed, --yes removes them" if found else ""))
+    return 1 if failed else 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
 from timetrace.errors import ConfigError, RefusedKeyError
@@ -36,9 +37,7 @@ def folder(output: str | None) -> str:
 
 
 def writable(path: str) -> str:
-    """`path`; PermissionError and the like, before anything is asked for, if it is a folder that takes no file."""
+    """`path`; PermissionError if it is a folder that takes no file, before anything is asked for."""
     if os.path.isdir(path) and not os.access(path, os.W_OK | os.X_OK):
-        read_only = os.access(path, os.X_OK) and os.geteuid() == 0 if os.name != "nt" else False
-        number = errno.EROFS if read_only else errno.EACCES
-        raise OSError(number, os.strerror(number), path)
+        raise PermissionError(errno.EACCES, "the folder cannot be written to", path)
     return path

@@ -58,7 +58,7 @@ class Output:
         from timetrace.cli.progress import line_for
 
         self._progress = line_for(sys.stderr)
-        return self._progress and self._progress.update
+        return self._progress.update if self._progress else None
 
     def end_progress(self) -> None:
         line, self._progress = self._progress, None

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from typing import NoReturn
 
 from timetrace import __version__
+from timetrace.text import visible
 
 KEY_HELP = "a key below the prefix, or s3://BUCKET/KEY, to which no prefix is added"
 
@@ -28,6 +30,13 @@ COMMON = (
 MOVING = ("multipart_threshold", "part_size")
 
 
+class _Parser(argparse.ArgumentParser):
+    """Its errors repeat arguments, and a shell's `*` makes those of the names that strangers gave their files."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(visible(message))
+
+
 def build_parser(*, repeat_common: bool = True) -> argparse.ArgumentParser:
     """The parser of `timetrace`.
 
@@ -35,7 +44,7 @@ def build_parser(*, repeat_common: bool = True) -> argparse.ArgumentParser:
     are described once.
     """
     parser = _parser(
-        argparse.ArgumentParser,
+        _Parser,
         prog="timetrace",
         usage="%(prog)s [-h] [--version] s3 COMMAND ...",
         description="Store and fetch cassettes (recorded API calls) in AWS S3 and anything that speaks S3.",

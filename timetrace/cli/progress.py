@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable
 from time import monotonic
 from typing import TextIO
@@ -32,7 +31,7 @@ class Line:
             return
         self._next = now + INTERVAL
         self._draw = self._draw or _drawing(self._stream)
-        columns = shutil.get_terminal_size().columns - 1  # a full line would wrap
+        columns = self._columns() - 1  # a full line would wrap
         self._text = self._draw(progress, columns)[:columns]
         self.show()
 
@@ -52,6 +51,12 @@ class Line:
         """For good: a thread that is left behind may still want to tell something."""
         self._over = True
         self.hide()
+
+    def _columns(self) -> int:
+        try:
+            return os.get_terminal_size(self._stream.fileno()).columns or 80
+        except (OSError, ValueError):
+            return 80
 
     def _put(self, text: str) -> None:
         try:
@@ -106,4 +111,6 @@ def _drawing(stream: TextIO) -> Draw:
 
 def _counts(progress: Progress, columns: int) -> str:
     of = f"{progress.planned} files" if progress.complete else f"at least {progress.planned} files"
-    return f"{progress.done} of {of}, {size(progress.bytes)}, {progress.done / max(progress.seconds, 0.001):.0f} files/s"
+    return (
+        f"{progress.done} of {of}, {size(progress.bytes)}, {progress.done / max(progress.seconds, 0.001):.0f} files/s"
+    )

@@ -146,4 +146,3 @@ def _kind(item: SyncItem) -> str:
     if item.error:
         return type(item.error).__name__
     return "RefusedKeyError" if item.action == "refuse" else "OSError" if not item.key else "Difference"
-

@@ -141,7 +141,7 @@ class S3Client:
         if request.document and response.status == 200 and hides_error(response.body):
             response = response._replace(status=500)
         if response.status >= 300:
-            raise error_from(request, response, _secrets(credentials, headers))
+            raise error_from(request, response, _secrets(used.credentials, headers))
         return response
 
     def _send_logged(self, request: Request, headers: Headers, attempt: int) -> Response:

@@ -73,7 +73,9 @@ def _shown(url: str) -> str:
     """The URL as an error may show it: one line, and nothing before an `@`, which may be a password."""
     scheme, there, rest = url.partition("://")
     if "@" in url:
-        scheme, there, rest = (scheme if there else ""), there, f"…@{url.rpartition('@')[2]}"
+        if scheme.lower() not in _PORTS:
+            scheme = there = ""
+        rest = f"…@{url.rpartition('@')[2]}"
     return ascii(f"{scheme}{there}{rest}")
 
 

@@ -6,7 +6,7 @@ here and in the calls, because making one dataclass takes a millisecond at each 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from types import MappingProxyType
 from typing import NamedTuple, Protocol
@@ -37,8 +37,10 @@ def encode_query(text: str) -> str:
     return "".join([_QUERY_TABLE[byte] for byte in text.encode()])
 
 
-def canonical_query(query: Iterable[tuple[str, str]]) -> str:
+def canonical_query(query: Sequence[tuple[str, str]]) -> str:
     """The query as it is both signed and sent: encoded, sorted by encoded name, then value."""
+    if not query:
+        return ""
     pairs = sorted([(encode_query(name), encode_query(value)) for name, value in query])
     return "&".join([f"{name}={value}" for name, value in pairs])
 

@@ -63,7 +63,7 @@ class _Lookup(Thread):
 
     def __init__(self, getaddrinfo: Callable[..., list[Any]], host: str, port: int) -> None:
         super().__init__(name="timetrace name lookup", daemon=True)
-        self._ask = lambda: getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        self._ask: Callable[[], list[Any]] = lambda: getaddrinfo(host, port, type=socket.SOCK_STREAM)
         self._expires = float("inf")
         self.found: list[str] | None = None
         self.error: Exception | None = None
@@ -149,7 +149,7 @@ class Proxy(NamedTuple):
     def secrets(self) -> tuple[str, ...]:
         """The password, and what it is sent as."""
         encoded = (self.authorization or "").removeprefix("Basic ")
-        return (encoded, b64decode(encoded).decode().partition(":")[2])
+        return (encoded, os.fsdecode(b64decode(encoded)).partition(":")[2])
 
 
 def proxy_for(scheme: str, host: str, environ: Mapping[str, str]) -> Proxy | None:
@@ -182,5 +182,5 @@ def parse_proxy(url: str) -> Proxy:
     authorization = None
     if parts.username is not None:
         pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-        authorization = f"Basic {b64encode(pair.encode()).decode()}"
+        authorization = f"Basic {b64encode(os.fsencode(pair)).decode()}"
     return Proxy(parts.scheme, parts.hostname, port, authorization)

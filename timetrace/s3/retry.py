@@ -45,7 +45,7 @@ def is_retryable(error: RequestError) -> bool:
 
 
 def leaves_open(error: RequestError) -> bool:
-    """Whether the request may have been done although it failed so: its answer was lost, or was not the server's own."""
+    """Whether the request may have been done although it failed so: the answer was lost, or a gateway gave its own."""
     if isinstance(error, S3Error):
         return error.status in (500, 502, 504)
     return not isinstance(error, (UnreachableError, IntegrityError))

@@ -15,6 +15,7 @@ from timetrace.s3.http import Headers, Request, canonical_query
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from hashlib import _Hash
 
     from timetrace.s3.credentials import Credentials
 
@@ -23,6 +24,8 @@ EMPTY_SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855
 UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD"
 CONTENT_SHA256 = "x-amz-content-sha256"
 MAX_EXPIRES = 7 * 24 * 3600
+
+_STAMP = "%04d%02d%02dT%02d%02d%02dZ"
 
 
 def payload_hash(request: Request) -> str:
@@ -43,6 +46,10 @@ def canonical_request(method: str, path: str, query: str, headers: Headers, payl
     return f"{method}\n{path}\n{query}\n{lines}\n{signed}\n{payload}", signed
 
 
+def timestamp(now: datetime) -> str:
+    return _STAMP % (now.year, now.month, now.day, now.hour, now.minute, now.second)  # strftime takes thrice as long
+
+
 def scope(stamp: str, region: str) -> str:
     return f"{stamp[:8]}/{region}/s3/aws4_request"
 
@@ -51,7 +58,7 @@ def string_to_sign(stamp: str, credential_scope: str, canonical: str) -> str:
     return f"{ALGORITHM}\n{stamp}\n{credential_scope}\n{sha256(canonical.encode()).hexdigest()}"
 
 
-# It holds for a day, a region and a secret; the second place serves the minutes around midnight.
+# They hold for a day, a region and a secret; the second place serves the minutes around midnight.
 @lru_cache(maxsize=2)
 def signing_key(secret_key: str, day: str, region: str) -> bytes:
     key = f"AWS4{secret_key}".encode()
@@ -60,8 +67,18 @@ def signing_key(secret_key: str, day: str, region: str) -> bytes:
     return key
 
 
+@lru_cache(maxsize=2)
+def _begun(key: bytes) -> tuple[_Hash, _Hash]:
+    """HMAC's two hashes (RFC 2104), each with the key in it: to go on from a copy takes half as long as to begin."""
+    block = key.ljust(64, b"\0")
+    return sha256(bytes([byte ^ 0x36 for byte in block])), sha256(bytes([byte ^ 0x5C for byte in block]))
+
+
 def signature(key: bytes, to_sign: str) -> str:
-    return hmac.digest(key, to_sign.encode(), "sha256").hex()
+    inner, outer = [begun.copy() for begun in _begun(key)]
+    inner.update(to_sign.encode())
+    outer.update(inner.digest())
+    return outer.hexdigest()
 
 
 def sign(request: Request, credentials: Credentials | None, region: str, now: datetime) -> dict[str, str]:
@@ -69,7 +86,7 @@ def sign(request: Request, credentials: Credentials | None, region: str, now: da
     headers = {**request.headers, "host": request.endpoint.authority}
     if credentials is None:
         return headers
-    stamp = now.strftime("%Y%m%dT%H%M%SZ")
+    stamp = timestamp(now)
     payload = payload_hash(request)
     headers[CONTENT_SHA256] = payload
     headers["x-amz-date"] = stamp
@@ -89,7 +106,7 @@ def sign(request: Request, credentials: Credentials | None, region: str, now: da
 
 def presign(request: Request, credentials: Credentials, region: str, now: datetime, expires: int) -> str:
     """A URL that does `request` for whoever holds it, for `expires` seconds from `now` (in UTC)."""
-    stamp = now.strftime("%Y%m%dT%H%M%SZ")
+    stamp = timestamp(now)
     where = scope(stamp, region)
     headers = {**request.headers, "host": request.endpoint.authority}
     query = [

@@ -7,6 +7,7 @@ normalise the path after signing, follow redirects and replay requests under an 
 from __future__ import annotations
 
 import os
+import re
 from http.client import HTTPException
 from threading import Lock
 from time import monotonic
@@ -94,6 +95,8 @@ class Transport:
                 sent["proxy-authorization"] = proxy.authorization
         head = encode_head(request, target, sent)
         response = self._answer(origin, proxy, request, head)
+        if proxy and response.status == 407:
+            raise _refused(ProxyError(f"the proxy {proxy.name} wants a user and a password, or others (407)"), 407)
         return _without(proxy, response) if proxy and response.status >= 300 else response
 
     def _answer(self, origin: Origin, proxy: Proxy | None, request: Request, head: bytes) -> Response:
@@ -231,6 +234,13 @@ def _without(proxy: Proxy, response: Response) -> Response:
     return response._replace(headers=headers, body=body)
 
 
+def _refused(error: ProxyError, status: int) -> ProxyError:
+    error.retryable = status >= 500
+    if status == 407:
+        error.advice = "check the user and the password in HTTPS_PROXY and HTTP_PROXY"
+    return error
+
+
 def _translate(error: Exception, origin: Origin, proxy: Proxy | None, timeout: float) -> TransportError:
     """The network's many errors as ours. They come wrapped in one another, so the whole chain is asked."""
     import ssl
@@ -248,10 +258,16 @@ def _translate(error: Exception, origin: Origin, proxy: Proxy | None, timeout: f
     tunnel = [str(link) for link in chain if "Tunnel connection failed" in str(link)]
     if tunnel:
         told = redacted(tunnel[0], proxy.secrets if proxy else ())
-        return ProxyError(f"the proxy {proxy.name if proxy else ''} refused to connect to {name} ({told})")
+        refusal = ProxyError(f"the proxy {proxy.name if proxy else ''} refused to connect to {name} ({told})")
+        status = re.search(r"Tunnel connection failed: (\d{3})", tunnel[0])
+        return _refused(refusal, int(status[1]) if status else 502)
     if isinstance(error, ssl.SSLError):
         reason = (error.reason or str(error)).replace("_", " ").lower()
-        return TLSError(f"no TLS with {name}{through} ({reason})", hint="check whether the endpoint is http or https")
+        failure = TLSError(
+            f"no TLS with {name}{through} ({reason})", hint="check whether the endpoint is http or https"
+        )
+        failure.retryable = isinstance(error, ssl.SSLEOFError)  # which a server gives, too, as it restarts
+        return failure
     if any(isinstance(link, TimeoutError) for link in chain) or "timed out" in str(error):
         return ConnectTimeoutError(f"no connection to {name}{through} within {timeout:g} s")
     system = [link for link in chain if isinstance(link, OSError) and link.strerror]

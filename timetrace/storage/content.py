@@ -7,7 +7,7 @@ import os
 import tempfile
 import zlib
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from io import FileIO
 from threading import Lock
 from typing import IO, TYPE_CHECKING, NamedTuple, Protocol
@@ -57,20 +57,21 @@ class Hashes(NamedTuple):
 class Hasher:
     """Takes content piece by piece."""
 
-    __slots__ = ("_crc32", "_md5", "_sha256", "_size")
+    __slots__ = ("_crc32", "_md5", "_sha256", "_size", "_wants_crc32")
 
-    def __init__(self) -> None:
+    def __init__(self, *, md5: bool = True) -> None:
         self._size = self._crc32 = 0
         self._sha256 = hashlib.sha256()
-        self._md5 = new_md5()
+        self._md5 = new_md5() if md5 else None
+        self._wants_crc32 = md5 and self._md5 is None
 
     def update(self, piece: bytes) -> None:
         self._size += len(piece)
         self._sha256.update(piece)
-        if self._md5 is None:
-            self._crc32 = zlib.crc32(piece, self._crc32)
-        else:
+        if self._md5 is not None:
             self._md5.update(piece)
+        elif self._wants_crc32:
+            self._crc32 = zlib.crc32(piece, self._crc32)
 
     def hashes(self) -> Hashes:
         md5 = None if self._md5 is None else self._md5.hexdigest()
@@ -89,7 +90,8 @@ class Content(NamedTuple):
         """A part of the body, as it is read now."""
         if isinstance(self.body, bytes):
             return content_of(self.body[start : start + size])
-        return self.body.source.slice(self.body.start + start, size)
+        part = self.body.source.slice(self.body.start + start, size)
+        return part if part.stored.md5 is None else part._replace(body=FileSlice(self.body.source, start, size))
 
     def check_unchanged(self) -> None:
         """Raise IntegrityError if the file is no longer the one that was hashed."""
@@ -102,15 +104,18 @@ class Source(Protocol):
 
     def pieces(self, start: int, size: int) -> Iterator[bytes]: ...
 
-    def slice(self, start: int, size: int) -> Content: ...
+    def slice(self, start: int, size: int, *, md5: bool = True) -> Content: ...
 
     def check_unchanged(self) -> None: ...
 
 
 class FileSlice:
-    """Part of a large file, or all of it, as a request's body. What is not what was hashed is never sent whole."""
+    """Part of a large file, or all of it, as a request's body. What is not what was hashed is never sent whole.
 
-    def __init__(self, source: Source, start: int, size: int, sha256: str) -> None:
+    Without `sha256` that is left to the file's own state, and to the server, which checks each part's MD5.
+    """
+
+    def __init__(self, source: Source, start: int, size: int, sha256: str = "") -> None:
         self.source = source
         self.start = start
         self._size = size
@@ -125,13 +130,14 @@ class FileSlice:
         held = b""
         for piece in self.source.pieces(self.start, self._size):
             left -= len(piece)
-            digest.update(piece)
+            if self._sha256:
+                digest.update(piece)
             if held:
                 yield held
             held = piece
         # The last piece is held back until all of them are known to be right: a short body stores nothing.
         self.source.check_unchanged()
-        if left or digest.hexdigest() != self._sha256:
+        if left or (self._sha256 and digest.hexdigest() != self._sha256):
             raise _changed("the content")
         yield held
 
@@ -142,8 +148,8 @@ class _Sliced:
     def pieces(self, start: int, size: int) -> Iterator[bytes]:
         raise NotImplementedError
 
-    def slice(self, start: int, size: int) -> Content:
-        hasher = Hasher()
+    def slice(self, start: int, size: int, *, md5: bool = True) -> Content:
+        hasher = Hasher(md5=md5)
         for piece in self.pieces(start, size):
             hasher.update(piece)
         hashes = hasher.hashes()
@@ -216,15 +222,18 @@ def _read(file: FileIO, size: int) -> Iterator[bytes]:
         yield piece
 
 
-def load(path: str | os.PathLike[str], size: int, *, compress: bool = False) -> Content:
-    """The content of the file at `path`; `size` decides whether it is held. OSError as open() has it."""
+def load(path: str | os.PathLike[str], size: int, *, compress: bool = False, in_parts: bool = False) -> Content:
+    """The content of the file at `path`; `size` decides whether it is held. OSError as open() has it.
+
+    What goes `in_parts` is not hashed by MD5 as a whole: no ETag will be that, and each part has its own.
+    """
     if size <= HELD:
         data = read_stable(path)
         return packed_content(data) if compress else content_of(data)
     source = LocalFile(path)
     if compress and source.size <= packing.MAX_UNPACKED:
         return _spooled(source)
-    loaded = source.slice(0, source.size)
+    loaded = source.slice(0, source.size, md5=not in_parts)
     source.check_unchanged()
     return loaded
 
@@ -263,12 +272,27 @@ def hashes_of(data: bytes) -> Hashes:
     return hasher.hashes()
 
 
+def md5_of(pieces: Iterable[bytes]) -> str | None:
+    """In lowercase hex; None where MD5 is switched off."""
+    md5 = new_md5()
+    if md5 is None:
+        return None
+    for piece in pieces:
+        md5.update(piece)
+    return md5.hexdigest()
+
+
 def hashed(file: FileIO) -> Hashes:
     """The hashes of an open file, read in pieces."""
     hasher = Hasher()
-    while piece := file.read(_PIECE):
+    for piece in pieces(file):
         hasher.update(piece)
     return hasher.hashes()
+
+
+def pieces(file: FileIO) -> Iterator[bytes]:
+    while piece := file.read(_PIECE):
+        yield piece
 
 
 def is_same(hashes: Hashes, stat: ObjectStat) -> bool:

@@ -19,11 +19,14 @@ class Creator:
         self._objects = objects
         self._first = Lock()
         self._proven: set[bool] = set()
+        self._verdict: UnsupportedError | None = None
 
     def put(self, full_key: str, content: Content) -> None:
         """PreconditionFailedError if the object exists, UnsupportedError if the server would replace it."""
         way = self._objects.is_large(content)
         with self._first:
+            if self._verdict:
+                raise self._verdict
             if way not in self._proven:
                 try:
                     self._put_first(full_key, content)
@@ -44,4 +47,5 @@ class Creator:
             return
         error = UnsupportedError(200, "If-None-Match was ignored", hint="this server cannot create only: do without")
         error.method, error.uri = "PUT", self._objects.client.uri(full_key)
+        self._verdict = error
         raise error

@@ -40,6 +40,8 @@ class Download(Mirror):
     def settle(self, step: Step) -> SyncItem:
         there = cast(Entry, step.source)
         sha256 = None
+        if step.kind == "compare" and self.folder is not None and _has_md5(self.folder, step.key, there.etag):
+            return self.item("skip", step.key, size=there.size)
         # What is larger there than here, and not for being packed, is other content.
         if self.folder is not None and step.target is not None and there.size <= packing.most(step.target.size):
             hashes, sha256 = self._look(self.folder, step.key, there)
@@ -93,3 +95,8 @@ class Download(Mirror):
                 self.tally.add(self.item("fail", step.key, reason=str(error), error=error))
                 continue
             self.tally.add(self.item("delete", step.key))
+
+
+def _has_md5(folder: Folder, key: str, etag: str) -> bool:
+    with folder.open(key) as file:
+        return content.md5_of(content.pieces(file)) == etag

@@ -9,6 +9,7 @@ from typing import cast
 
 from timetrace.storage import content, deletion, keys
 from timetrace.storage.creation import Creator
+from timetrace.storage.files import read_stable
 from timetrace.storage.mirror import Mirror, is_packed_there
 from timetrace.storage.report import SyncItem
 from timetrace.storage.sync import Entry, Step, plan
@@ -32,7 +33,11 @@ class Upload(Mirror):
         there = step.target
         if there is not None and self.options.create_only:
             return self.item("skip", step.key, size=there.size)
-        loaded = content.load(self.path(step.key), cast(Entry, step.source).size, compress=self.options.compress)
+        path, size, etag = self.path(step.key), cast(Entry, step.source).size, there.etag if there else ""
+        # Most files of most syncs are equal, and one hash shows it in half the time that all of them take.
+        if step.kind == "compare" and size <= content.HELD and content.md5_of([read_stable(path)]) == etag:
+            return self.item("skip", step.key, size=size)
+        loaded = self.objects.load(path, size, compress=self.options.compress, etag=etag)
         if there is not None and self._is_stored(loaded, step.key, there):
             return self.item("skip", step.key, size=there.size)
         if not self.options.dry_run:

@@ -13,14 +13,15 @@ from timetrace.errors import (
     RequestError,
 )
 from timetrace.s3.listing import ObjectSummary
-from timetrace.s3.operations import DeleteObject, GetObject, ObjectStat, PutObject
-from timetrace.storage import aliases, keys, packing
+from timetrace.s3.operations import DeleteObject, GetObject, ObjectStat, PutObject, is_md5
+from timetrace.storage import aliases, content, keys, packing
 from timetrace.storage.content import SHA256, Check, Content, Hasher, Hashes
-from timetrace.storage.parts import Described, Parts, RandomAccess
+from timetrace.storage.parts import Described, Parts
 
 if TYPE_CHECKING:
     from timetrace.s3.client import S3Client
     from timetrace.s3.http import Sink
+    from timetrace.storage.ranges import RandomAccess
 
 
 class Target(Protocol):
@@ -100,6 +101,11 @@ class Objects(NamedTuple):
 
     def relative(self, full_key: str) -> str:
         return keys.relative(self.prefix, full_key)
+
+    def load(self, path: str, size: int, *, compress: bool = False, etag: str = "") -> Content:
+        """The content of a file, ready to be put, or to be compared with `etag`."""
+        in_parts = size > self.parts.threshold and not is_md5(etag)
+        return content.load(path, size, compress=compress, in_parts=in_parts)
 
     def put(
         self, full_key: str, content: Content, content_type: str | None = None, *, create_only: bool = False

@@ -125,18 +125,34 @@ class PartialFile(Target):
 
     def write_at(self, data: bytes, offset: int) -> None:
         """Write at an offset in bytes; `write` then goes on anywhere. Safe to call from several threads."""
-        with self._lock:  # Windows has no pwrite()
-            try:
-                os.lseek(self._fd, offset, os.SEEK_SET)
-            except OSError as error:
-                raise located(error, self._path) from error
-            self.write(data)
+        self._empty = False
+        try:
+            done = 0
+            while done < len(data):
+                done += self._write_at(memoryview(data)[done:], offset + done)
+        except OSError as error:
+            raise located(error, self._path) from error
 
-    def pieces(self) -> Iterator[bytes]:
-        """What was written, from its start."""
-        os.lseek(self._fd, 0, os.SEEK_SET)
-        while piece := os.read(self._fd, 2**18):
+    def pieces(self, start: int, size: int) -> Iterator[bytes]:
+        """What was written there."""
+        end = start + size
+        while start < end and (piece := self._read_at(min(end - start, 2**18), start)):
+            start += len(piece)
             yield piece
+
+    def _write_at(self, data: memoryview, offset: int) -> int:
+        if hasattr(os, "pwrite"):
+            return os.pwrite(self._fd, data, offset)
+        with self._lock:  # pragma: no cover  # Windows
+            os.lseek(self._fd, offset, os.SEEK_SET)
+            return os.write(self._fd, data)
+
+    def _read_at(self, size: int, offset: int) -> bytes:
+        if hasattr(os, "pread"):
+            return os.pread(self._fd, size, offset)
+        with self._lock:  # pragma: no cover  # Windows
+            os.lseek(self._fd, offset, os.SEEK_SET)
+            return os.read(self._fd, size)
 
     def restart(self) -> None:
         if self._empty:

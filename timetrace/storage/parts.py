@@ -5,36 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from threading import Lock
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 from timetrace.errors import (
     ConflictError,
-    IntegrityError,
     NoSuchUploadError,
-    PreconditionFailedError,
     RequestError,
 )
-from timetrace.s3.operations import GetRange
-from timetrace.storage.content import Check
 from timetrace.storage.workers import run_all
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from timetrace.s3.client import S3Client
-    from timetrace.s3.http import Sink
     from timetrace.s3.operations import ObjectStat
     from timetrace.storage.content import Content
-
-
-class RandomAccess(Protocol):
-    """A target that takes its content in any order, and gives it back."""
-
-    def restart(self) -> None: ...
-
-    def write_at(self, data: bytes, offset: int, /) -> object: ...
-
-    def pieces(self) -> Iterator[bytes]: ...
+    from timetrace.storage.ranges import RandomAccess
 
 
 class Described(NamedTuple):
@@ -108,58 +92,7 @@ class Parts:
         `accept` looks at each answer before it is taken, and may raise. IntegrityError if the object changes meanwhile,
         RangeIgnoredError if the server does not know ranges.
         """
+        from timetrace.storage.ranges import Ranges
+
         with self._lock:
-            target.restart()
-            stats: list[ObjectStat] = []
-            quoted = [True]
-
-            def fetch(start: int) -> None:
-                end = min(start + self._part_size, size)
-
-                def receive(stat: ObjectStat) -> Sink:
-                    accept(stat)
-                    if stat.etag != etag:
-                        raise _changed()
-                    return _Sequel(target, start)
-
-                while True:
-                    unquoted = not quoted[0]
-                    try:
-                        wanted = GetRange(key, start, end, size, etag, receive, quoted=not unquoted)
-                        stats.append(self._client.perform(wanted))
-                        return
-                    except PreconditionFailedError as error:
-                        if unquoted:
-                            raise _changed() from error
-                        quoted[0] = False  # Ceph RGW 16 knows no quotes here
-
-            run_all(range(0, size, self._part_size), fetch, self._concurrency)
-        check = Check(stats[0], _nowhere)
-        for piece in target.pieces():
-            check(piece)
-        check.verify()
-        return stats[0]
-
-
-class _Sequel:
-    """A sink that begins at an offset."""
-
-    __slots__ = ("_offset", "_target")
-
-    def __init__(self, target: RandomAccess, offset: int) -> None:
-        self._target = target
-        self._offset = offset
-
-    def __call__(self, data: bytes) -> None:
-        self._target.write_at(data, self._offset)
-        self._offset += len(data)
-
-
-def _nowhere(piece: bytes) -> None:
-    return None
-
-
-def _changed() -> IntegrityError:
-    error = IntegrityError("the object changed while it was fetched")
-    error.retryable = False
-    return error
+            return Ranges(self._client, key, target, size, etag, accept).fetch(self._part_size, self._concurrency)

@@ -103,7 +103,8 @@ class Tally:
                 self._done += 1
                 self._tell_progress()
             if self._max_errors and len(self._failed) >= self._max_errors and item.action == "fail":
-                self.stopped = f"stopped after {len(self._failed)} failures, as max_errors says"
+                failures = "1 failure" if self._max_errors == 1 else f"{self._max_errors} failures"
+                self.stopped = f"stopped after {failures}, as max_errors says"
                 raise TooManyErrors
 
     def _tell_progress(self) -> None:

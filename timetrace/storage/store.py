@@ -82,7 +82,7 @@ class S3Store:
             raise IsADirectoryError(f"{place} is a folder: sync_upload takes folders")
         key = keys.default_key(Path(os.path.abspath(place)).parts) if remote_key is None else remote_key
         full = self._objects.full(key)
-        self._objects.put(full, content.load(place, os.stat(place).st_size))
+        self._objects.put(full, self._objects.load(place, os.stat(place).st_size))
         return key
 
     def download(self, key: str, local_path: PathLike | None = None) -> Path:
@@ -177,7 +177,7 @@ class S3Store:
         def send(item: tuple[PathLike, str]) -> SyncItem:
             path, key = os.fspath(item[0]), item[1]
             full = self._objects.full(key)
-            loaded = content.load(path, os.stat(path).st_size, compress=compress)
+            loaded = self._objects.load(path, os.stat(path).st_size, compress=compress)
             put(full, loaded)
             return SyncItem("upload", key, path, loaded.stored.size)
 
