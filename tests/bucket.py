@@ -65,6 +65,7 @@ class Bucket(Scripted):
 
     answers: list[Answer] = field(default_factory=list)
     name: str = "bucket"
+    server: str = ""
     page: int = 1000
     order: Callable[[str], Any] = str.encode
     kms: bool = False
@@ -250,8 +251,16 @@ class Bucket(Scripted):
         return answer(body=f"<DeleteResult>{told}</DeleteResult>".encode())
 
     def _list(self, query: dict[str, str]) -> bytes:
-        below = sorted((key for key in self.objects if key.startswith(query["prefix"])), key=self.order)
-        start = int(query.get("continuation-token", "0"))
+        prefix, after = query["prefix"], query.get("start-after", "")
+        below = sorted((key for key in self.objects if key.startswith(prefix)), key=self.order)
+        folders: list[str] = []
+        if delimiter := query.get("delimiter", ""):
+            inside = [key for key in below if delimiter in key[len(prefix) :]]
+            names = {prefix + key[len(prefix) :].partition(delimiter)[0] + delimiter for key in inside if key > after}
+            folders = sorted(names)
+            below = [key for key in below if delimiter not in key[len(prefix) :]]
+        first = next((at for at, key in enumerate(below) if key > after), len(below))
+        start = int(query.get("continuation-token", first))
         end = start + min(self.page, int(query.get("max-keys", "1000")))
         encode = quote_plus if query.get("encoding-type") == "url" else escape
         more = f"<NextContinuationToken>{end}</NextContinuationToken>" if end < len(below) else ""
@@ -263,7 +272,9 @@ class Bucket(Scripted):
                 f"<Contents><Key>{encode(key)}</Key><LastModified>{MODIFIED}</LastModified>"
                 f"<ETag>&quot;{stored.etag}&quot;</ETag><Size>{len(stored.body)}</Size></Contents>"
             )
-        return answer(body=f"<ListBucketResult>{''.join(parts)}</ListBucketResult>".encode())
+        parts += [f"<CommonPrefixes><Prefix>{encode(name)}</Prefix></CommonPrefixes>" for name in folders]
+        headers = [f"Server: {self.server}"] if self.server else []
+        return answer(body=f"<ListBucketResult>{''.join(parts)}</ListBucketResult>".encode(), headers=headers)
 
 
 def _damage(received: Received) -> bytes | None:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from typing import NoReturn
 
 from timetrace import __version__
 from timetrace.text import visible
+
+TYPE_CHECKING = False  # that of typing would be a slow import
+
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 KEY_HELP = "a key below the prefix, or s3://BUCKET/KEY, to which no prefix is added"
 

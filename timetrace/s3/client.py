@@ -23,7 +23,7 @@ from timetrace.s3.credentials import Credentials
 from timetrace.s3.endpoint import Endpoint
 from timetrace.s3.failure import error_from, hides_error
 from timetrace.s3.http import Headers, Request, Response
-from timetrace.s3.listing import ListObjectsV2, ObjectSummary
+from timetrace.s3.listing import ListObjectsV2, ObjectSummary, Page
 from timetrace.s3.operations import GetObject, HeadObject, ObjectStat, Operation
 from timetrace.s3.pace import Pace
 from timetrace.text import redacted, visible
@@ -207,23 +207,28 @@ class S3Client:
         for page in self.list_pages(prefix, limit=limit):
             yield from page
 
-    def list_pages(self, prefix: str = "", *, limit: int | None = None) -> Iterator[Sequence[ObjectSummary]]:
+    def list_pages(
+        self, prefix: str = "", *, start_after: str = "", limit: int | None = None
+    ) -> Iterator[Sequence[ObjectSummary]]:
         """The same, a page at a time."""
+        return (page.objects for page in self.pages(prefix, start_after=start_after, limit=limit))
+
+    def pages(self, prefix: str = "", *, start_after: str = "", limit: int | None = None) -> Iterator[Page]:
         token: str | None = None
         encoded = True
         while limit is None or limit > 0:
-            asked = ListObjectsV2(prefix, token, None if limit is None else min(limit, 1000), encoded)
-            page = self.perform(asked)
+            most = None if limit is None else min(limit, 1000)
+            page = self.perform(ListObjectsV2(prefix, token, most, encoded, start_after))
             if page.emulated and encoded and page.token is not None:
                 # LocalStack 4 loses or repeats keys when it pages through encoded names: begin again without.
                 encoded = False
                 continue
-            objects = page.objects if limit is None else page.objects[:limit]
-            yield objects
+            if limit is not None:
+                page = page._replace(objects=page.objects[:limit])
+                limit -= len(page.objects)
+            yield page
             if page.token is None:
                 return
-            if limit is not None:
-                limit -= len(objects)
             token = page.token
 
     def presign(self, operation: Operation[object], expires: int) -> str:

@@ -5,6 +5,7 @@ Source: "ListObjectsV2" in the Amazon S3 API Reference.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timezone
 from typing import NamedTuple
 from urllib.parse import unquote_plus
@@ -35,11 +36,16 @@ class ObjectSummary(NamedTuple):
 
 
 class Page(NamedTuple):
-    """`token` is None on the last page; `emulated` marks an answer of LocalStack."""
+    """`token` is None on the last page; `emulated` marks an answer of LocalStack.
+
+    `folders` are what lies below the prefix up to the delimiter, if there was one. `server` is the header of that name.
+    """
 
     objects: list[ObjectSummary]
     token: str | None
     emulated: bool
+    folders: Sequence[str] = ()
+    server: str = ""
 
 
 class ListObjectsV2(NamedTuple):
@@ -50,6 +56,7 @@ class ListObjectsV2(NamedTuple):
     max_keys: int | None = None
     encoded: bool = True
     start_after: str = ""
+    delimiter: str = ""
     key: str = ""
 
     def request(self, endpoint: Endpoint) -> Request:
@@ -58,6 +65,8 @@ class ListObjectsV2(NamedTuple):
             query.append(("encoding-type", "url"))
         if self.max_keys is not None:
             query.append(("max-keys", str(self.max_keys)))
+        if self.delimiter:
+            query.append(("delimiter", self.delimiter))
         if self.token is not None:
             query.append(("continuation-token", self.token))
         elif self.start_after:
@@ -76,15 +85,16 @@ class ListObjectsV2(NamedTuple):
                 raise ResponseError("the listing has a key outside the prefix that was asked for")
             etag = bare_etag(fields.get("ETag", ""))
             objects.append(ObjectSummary(key, size_of(fields.get("Size", "")), etag, fields.get("LastModified", "")))
-        emulated = "x-localstack" in response.headers
+        folders = tuple(unquoted(document.text(found, "Prefix"), encoded) for found in root.iterfind("CommonPrefixes"))
+        page = Page(objects, None, "x-localstack" in response.headers, folders, response.headers.get("server", ""))
         if document.text(root, "IsTruncated").strip().lower() != "true":
-            return Page(objects, None, emulated)
+            return page
         token = document.text(root, "NextContinuationToken")
         if not token or token == self.token:
             raise ResponseError(
                 "the listing is cut off: the server gave no token, or the same again, for its next page"
             )
-        return Page(objects, token, emulated)
+        return page._replace(token=token)
 
 
 def unquoted(key: str, encoded: bool) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from io import FileIO
 
 from timetrace.errors import RefusedKeyError, TimetraceError
-from timetrace.storage import content, deletion, keys, packing, remote
+from timetrace.storage import content, deletion, keys, packing, remote, segments
 from timetrace.storage.files import LeftOut, walk
 from timetrace.storage.objects import Digest, Objects
 from timetrace.storage.options import SyncOptions
@@ -158,7 +158,7 @@ class Mirror:
 
     def _planned(self, sort: bool) -> Iterator[Step]:
         self.left_out.clear()
-        with closing(Ahead(self.objects.client.list_pages(self.prefix), PAGES_AHEAD)) as pages:
+        with closing(Ahead(segments.list_pages(self.objects.client, self.prefix), PAGES_AHEAD)) as pages:
             takes = self.options.patterns.matcher()
             listed = remote.entries(pages, self.prefix, takes, self._not_taken)
             yield from self.plan(remote.in_order(listed) if sort else remote.in_believed_order(listed))

@@ -232,7 +232,13 @@ class Objects(NamedTuple):
         self.client.perform(DeleteObject(full_key))
 
     def listed(self, full_prefix: str, limit: int | None = None) -> Iterator[ObjectSummary]:
-        return self.client.list_objects(full_prefix, limit=limit)
+        if limit is not None:
+            yield from self.client.list_objects(full_prefix, limit=limit)
+            return
+        from timetrace.storage.segments import list_pages
+
+        for page in list_pages(self.client, full_prefix):
+            yield from page
 
 
 class _Flow:
