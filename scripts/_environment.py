@@ -17,6 +17,7 @@ PINS = (
     "certifi==2026.10.19.post1",
     "argparse-manpage==4.8",
     "hatchling==1.33.0",
+    "tqdm==4.70.1",
 )
 
 

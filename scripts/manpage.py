@@ -1,19 +1,13 @@
-"""A build hook of hatchling: makes the man page from the command's own parser and puts it into the wheel.
-
-By itself, `python scripts/manpage.py` prints the page.
-"""
+"""The man page, made from the command's own parser: `python scripts/manpage.py` prints it."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from argparse_manpage.manpage import Manpage
-from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -28,7 +22,10 @@ ENVIRONMENT = {
         "Seconds for making a connection (10), and for a silence of the server (60)."
     ),
     "TIMETRACER_S3_MAX_ATTEMPTS, TIMETRACER_S3_MAX_CONCURRENCY": (
-        "How often a request is tried (5), and how many files are on their way at once (8)."
+        "How often a request is tried (5), and how many files are on their way at once (8 to 64, as the server answers)."
+    ),
+    "TIMETRACER_S3_MULTIPART_THRESHOLD, TIMETRACER_S3_PART_SIZE": (
+        "What is larger than the first (64MB) goes in parts of the second (16MB)."
     ),
     "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN": "The credentials. No option takes a secret.",
     "AWS_PROFILE, AWS_REGION, AWS_DEFAULT_REGION, AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL, AWS_CA_BUNDLE": (
@@ -80,19 +77,6 @@ def _terms(terms: dict[str, str]) -> str:
 
 def _escaped(text: str) -> str:
     return text.replace("\\", "\\\\").replace("-", r"\-")
-
-
-class ManpageHook(BuildHookInterface[Any]):
-    """Adds share/man/man1/timetrace.1 to a wheel."""
-
-    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        self.folder = tempfile.TemporaryDirectory(prefix="timetrace-manpage-")
-        made = Path(self.folder.name, "timetrace.1")
-        made.write_text(page(), encoding="utf-8")
-        build_data["shared_data"][str(made)] = "share/man/man1/timetrace.1"
-
-    def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
-        self.folder.cleanup()
 
 
 if __name__ == "__main__":

@@ -130,6 +130,8 @@ class ReadTimeoutError(TransportError):
 class ConnectionClosedError(TransportError):
     """The connection broke before the answer was complete."""
 
+    hint = "check the network, and that the endpoint's port speaks http or https as the endpoint says"
+
 
 class StaleConnectionError(ConnectionClosedError):
     """A connection that was kept from an earlier request broke before any answer, as servers close what is idle."""
@@ -191,11 +193,11 @@ class AccessDeniedError(S3Error):
 class SignatureError(S3Error):
     """The secret key is not the one that belongs to the access key."""
 
-    hint = "check AWS_SECRET_ACCESS_KEY"
+    hint = "check AWS_SECRET_ACCESS_KEY, and that it belongs to AWS_ACCESS_KEY_ID"
 
 
 class InvalidAccessKeyError(S3Error):
-    hint = "check AWS_ACCESS_KEY_ID"
+    hint = "check AWS_ACCESS_KEY_ID, and that it is not swapped with AWS_SECRET_ACCESS_KEY"
 
 
 class ClockSkewError(S3Error):

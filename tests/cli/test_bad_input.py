@@ -186,5 +186,48 @@ def test_misuse_of_the_command_line(offline: Run, command: str, told: str) -> No
     assert told in ran.err
 
 
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        ("sync up -d . --jobs 0", "--jobs is '0': give a whole number from 1 to 1000"),
+        ("upload . -j many", "--jobs is 'many': give a whole number from 1 to 1000"),
+        ("download a -j 1001", "--jobs is '1001': give a whole number from 1 to 1000"),
+        ("rm a -j -1", "--jobs is '-1': give a whole number from 1 to 1000"),
+        ("sync up -d . --max-errors 0", "--max-errors is '0': give a whole number from 1 to 1000000000"),
+        ("upload . --part-size big", "--part-size must be a size from 5MB to 5GB, such as 64MB"),
+        ("sync up -d . --part-size 4MB", "--part-size must be a size from 5MB to 5GB, such as 64MB"),
+        (
+            "download a --multipart-threshold 1.5GB",
+            "--multipart-threshold must be a size from 5MB to 5GB, such as 64MB",
+        ),
+        ("sync up -d . --include ''", "the pattern '' is empty: write a glob such as '*.json'"),
+        (
+            "upload . --exclude '[ab'",
+            "the pattern '[ab' has a '[' that nothing closes: close it, or write '[[]' for the sign itself",
+        ),
+        (
+            "sync down -d . --include /a",
+            "the pattern '/a' begins with '/', which no key does: write it relative to the folder",
+        ),
+        (
+            "sync down -d . --compress --create-only",
+            "sync down stores nothing in the bucket: leave out --compress and --create-only, or sync up",
+        ),
+        ("sync down -d . --compress", "sync down stores nothing in the bucket: leave out --compress, or sync up"),
+    ],
+)
+def test_value_that_is_none_gets_one_line_before_anything_is_sent(offline: Run, command: str, told: str) -> None:
+    assert offline(f"{command} -b bucket") == (2, "", f"timetrace: {told}\n")
+
+
+@pytest.mark.parametrize(
+    "options", ["--verify --delete", "--verify --dry-run", "--verify --create-only", "--create-only --delete"]
+)
+def test_options_that_contradict_each_other(run: Run, options: str) -> None:
+    ran = run(f"sync up -d . {options}")
+    assert (ran.code, ran.out, ran.err.count("\n")) == (2, "", 1)
+    assert "leave " in ran.err
+
+
 def test_empty_key_is_refused_before_anything_is_sent(run: Run) -> None:
     assert run("rm --yes ''") == (1, "", "timetrace: an empty key\n")

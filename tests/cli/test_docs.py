@@ -36,6 +36,26 @@ def test_page_describes_each_command_and_each_option() -> None:
                 assert option in ("-h", "--help") or f"`{option}" in PAGE, option
 
 
+def test_section_of_each_command_has_its_options_and_no_others() -> None:
+    common = {option for action in build_parser_of_common() for option in action.option_strings}
+    for name, verb in verbs().items():
+        section = PAGE.partition(f"\n## {name}\n")[2].partition("\n## ")[0]
+        told = {
+            option
+            for row in re.findall(r"^\| (`-.*?) \|", section, re.MULTILINE)
+            for option in re.findall(r"`(--?[a-z-]+)", row)
+        }
+        has = {option for action in verb._actions for option in action.option_strings} - common
+        assert told == has, name
+
+
+def build_parser_of_common() -> list[argparse.Action]:
+    inner = build_parser()._subparsers
+    assert inner
+    (areas,) = (action for action in inner._actions if isinstance(action, argparse._SubParsersAction))
+    return [action for action in areas.choices["s3"]._actions if action.option_strings]
+
+
 def test_commands_of_the_pages_parse() -> None:
     found = [*commands(PAGE), *commands(README)]
     assert {build_parser().parse_args(command).verb for command in found} == set(verbs())

@@ -11,7 +11,6 @@ from tests.cli.conftest import Run
 from timetrace import __version__
 from timetrace.cli import main
 from timetrace.cli.parser import COMMON, build_parser
-from timetrace.cli.progress import size
 from timetrace.storage import S3Store
 
 
@@ -26,7 +25,7 @@ def test_nothing_at_all_prints_the_help(capsys: pytest.CaptureFixture[str]) -> N
 
 
 def test_help_of_each_command_has_examples_that_parse(capsys: pytest.CaptureFixture[str]) -> None:
-    for verb in ("upload", "download", "list", "sync", "cat", "rm", "url"):
+    for verb in ("upload", "download", "list", "sync", "cat", "rm", "url", "cleanup"):
         assert main(["s3", verb, "--help"]) == 0
         told = capsys.readouterr().out
         examples = re.findall(r"^  timetrace (s3 .*)$", told, re.MULTILINE)
@@ -88,16 +87,3 @@ def test_escapes_in_keys_are_visible(run: Run, make: Callable[..., None], bucket
     make("a\x1b[31m.json")
     ran = run("upload", "a\x1b[31m.json")
     assert ran.out == f"a\\x1b[31m.json -> s3://{bucket}/cassettes/a\\x1b[31m.json\n"
-
-
-def test_sizes_are_rounded_for_people() -> None:
-    assert [size(number) for number in (0, 999, 1000, 999_949, 999_950, 4_560_000, 10**9, 10**13)] == [
-        "0 bytes",
-        "999 bytes",
-        "1.0 kB",
-        "999.9 kB",
-        "1.0 MB",
-        "4.6 MB",
-        "1.0 GB",
-        "10.0 TB",
-    ]

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import pty
 import signal
+import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -56,6 +58,7 @@ def test_help_and_version_import_little_but_argparse(args: list[str]) -> None:
         "timetrace.cli.output",
         "timetrace.cli.parser",
         "timetrace.cli.program",
+        "timetrace.text",
     ]
     assert not {"urllib3", "ssl", "socket", "json", "logging", "pathlib", "asyncio", "typing"} & set(ours)
 
@@ -142,7 +145,7 @@ def test_ctrl_c_ends_quietly_with_the_sum_so_far(environ: dict[str, str], tmp_pa
         (tmp_path / f"{number}.json").write_text("1")
     empty = answer(200, b"<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>")
     with (
-        Scripted([empty, answer(200), lambda connection: time.sleep(1.0)]) as server,
+        Scripted([empty, answer(200, headers=['ETag: "1"']), lambda connection: time.sleep(1.0)]) as server,
         subprocess.Popen(
             [*COMMAND, "s3", "sync", "up", "-d", str(tmp_path)],
             env=environment(
@@ -162,6 +165,64 @@ def test_ctrl_c_ends_quietly_with_the_sum_so_far(environ: dict[str, str], tmp_pa
     assert told[-1].startswith("stopped early: 1 sent (1 bytes)")
     assert b"Traceback" not in err
     assert b"KeyboardInterrupt" not in err
+
+
+@pytest.mark.parametrize("command", ["list", "cat a.json", "sync up -d .", "sync up -d . --delete", "sync down -d in"])
+def test_ctrl_c_ends_a_command_whose_server_never_answers(
+    environ: dict[str, str], tmp_path: Path, command: str
+) -> None:
+    """Within the two seconds that threads get to finish: the server's silence would be borne for a minute."""
+    (tmp_path / "a.json").write_text("1")
+    silence = Event()
+
+    def silent(connection: socket.socket) -> None:
+        silence.wait(50)
+
+    with (
+        Scripted([silent]) as server,
+        subprocess.Popen(
+            [*COMMAND, "s3", *command.split()],
+            env=environment(TIMETRACER_S3_ENDPOINT=server.url),
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ) as process,
+    ):
+        while not server.requests:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=20)
+        silence.set()
+    assert (process.returncode, out, err) == (130, b"", b"")
+
+
+def test_ctrl_c_does_not_wait_for_many_silent_answers_one_by_one(environ: dict[str, str], tmp_path: Path) -> None:
+    for number in range(30):
+        (tmp_path / f"{number:02}.json").write_text("1")
+    empty = answer(200, b"<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>")
+    silence = Event()
+
+    def silent(connection: socket.socket) -> None:
+        silence.wait(50)
+
+    with (
+        Scripted([empty, answer(headers=['ETag: "1"']), silent]) as server,
+        subprocess.Popen(
+            [*COMMAND, "s3", "sync", "up", "-d", str(tmp_path), "-j", "20"],
+            env=environment(TIMETRACER_S3_ENDPOINT=server.url),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ) as process,
+    ):
+        while len(server.requests) < 22:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=20)  # 20 threads, two seconds each, would take longer
+        silence.set()
+    assert process.returncode == 130
+    assert out.decode().count(" -> ") == 1
+    assert err.decode().startswith("stopped early: 1 sent (1 bytes) in ")
+    assert err.count(b"\n") == 1
 
 
 def test_sigterm_ends_the_process(environ: dict[str, str]) -> None:

@@ -94,7 +94,7 @@ def test_folder_without_cassettes_is_told(run: Run, make: Callable[..., None]) -
     ran = run("upload docs")
     assert ran.code == 0
     assert ran.err.startswith(
-        "timetrace: nothing to send in docs: no name there ends in .json, .json.gz, .yaml or .yml\n"
+        "timetrace: warning: nothing to send in docs: no name there ends in .json, .json.gz, .yaml or .yml\n"
     )
 
 

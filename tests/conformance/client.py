@@ -25,7 +25,7 @@ def client_of(
     between: Callable[[Send], Send] = lambda transport: transport,
 ) -> Iterator[S3Client]:
     """A client as a store of `config` has one; `between` may wrap its transport. Its keys are whole ones."""
-    found = S3Config.from_env(os.environ, **{name: getattr(config, name) for name in config._fields})
+    found = S3Config.from_env(os.environ, **{name: getattr(config, name) for name in config.__slots__})
     given = Credentials(found.access_key or "", found.secret_key or "", found.session_token)
     transport = Transport(connect_timeout=10, read_timeout=60, ca_bundle=found.ca_bundle)
     try:

@@ -119,11 +119,18 @@ SWIFT = {
 }
 
 CEPH = {
+    "to create only, in parts": "UnsupportedError",
     "an unknown session token": "none",
     "hostile keys that are stored": "up, absolute, dot, up within, empty part, long",
 }
 
 RCLONE = {
+    "the number of parts in an ETag": "none",
+    "a range, with the ETag in quotes": "234, 234",
+    "a range, with a bare ETag": "234, 234",
+    "to create only": "told: If-None-Match was ignored",
+    "to create only, in parts": "UnsupportedError",
+    "a second PUT that may only create": "replaced",
     "an unknown session token": "none",
     "an anonymous list": "S3Error 400: ",
     "an anonymous read": "S3Error 400: ",

@@ -44,7 +44,7 @@ def _signature(server: Server) -> str:
 
 
 def test_a_wrong_secret_is_named(config: S3Config, server: Server, tmp_path: Path) -> None:
-    with S3Store(config._replace(secret_key=SECRET, access_key=_given(config).access_key)) as store:
+    with S3Store(config.replace(secret_key=SECRET, access_key=_given(config).access_key)) as store:
         (tmp_path / "a.json").write_text("{}")
         assert _outcome(lambda: store.write("a.json", {})) == _signature(server)
         assert _outcome(lambda: list(store.list())) == _signature(server)
@@ -57,12 +57,12 @@ def test_a_large_upload_with_a_wrong_secret_is_a_refusal_and_no_broken_pipe(
     config: S3Config, server: Server, tmp_path: Path
 ) -> None:
     (tmp_path / "large.json").write_bytes(random.Random(2).randbytes(12 * 2**20))
-    with S3Store(config._replace(secret_key=SECRET, access_key=_given(config).access_key)) as store:
+    with S3Store(config.replace(secret_key=SECRET, access_key=_given(config).access_key)) as store:
         assert _outcome(lambda: store.upload(tmp_path / "large.json", "large.json")) == _signature(server)
 
 
 def test_an_unknown_access_key_is_named(config: S3Config, server: Server) -> None:
-    with S3Store(config._replace(access_key=UNKNOWN, secret_key=SECRET)) as store:
+    with S3Store(config.replace(access_key=UNKNOWN, secret_key=SECRET)) as store:
         wanted = expected(server, "an unknown access key", "InvalidAccessKeyError 403: check AWS_ACCESS_KEY_ID")
         assert _outcome(lambda: store.write("a.json", {})) == wanted
         assert _outcome(lambda: list(store.list())) == wanted
@@ -71,7 +71,7 @@ def test_an_unknown_access_key_is_named(config: S3Config, server: Server) -> Non
 
 def test_a_session_token_that_nobody_gave_is_named(config: S3Config, server: Server) -> None:
     given = _given(config)
-    other = config._replace(access_key=given.access_key, secret_key=given.secret_key, session_token="bm9ib2R5")
+    other = config.replace(access_key=given.access_key, secret_key=given.secret_key, session_token="bm9ib2R5")
     with S3Store(other) as store:
         advice = "get new credentials; these have expired or their session token is not valid"
         wanted = expected(server, "an unknown session token", f"ExpiredCredentialsError 400: {advice}")
@@ -80,7 +80,7 @@ def test_a_session_token_that_nobody_gave_is_named(config: S3Config, server: Ser
 
 def test_an_anonymous_request_is_refused(config: S3Config, server: Server, store: S3Store) -> None:
     store.write("a.json", {})
-    with S3Store(config._replace(access_key=None, secret_key=None, no_sign_request=True)) as anonymous:
+    with S3Store(config.replace(access_key=None, secret_key=None, no_sign_request=True)) as anonymous:
         advice = "ask for the permission to do this on that key"
         listed = _outcome(lambda: list(anonymous.list()))
         assert listed == expected(server, "an anonymous list", f"AccessDeniedError 403: {advice}")
@@ -92,7 +92,7 @@ def test_an_anonymous_request_is_refused(config: S3Config, server: Server, store
 def test_a_missing_bucket_is_no_missing_object(config: S3Config, server: Server, tmp_path: Path) -> None:
     wanted = "NoSuchBucketError 404: check -b or TIMETRACER_S3_BUCKET, the region and the endpoint"
     (tmp_path / "a.json").write_text("{}")
-    with S3Store(config._replace(bucket=f"timetrace-none-{secrets.token_hex(8)}")) as store:
+    with S3Store(config.replace(bucket=f"timetrace-none-{secrets.token_hex(8)}")) as store:
         attempts: dict[str, Callable[[], object]] = {
             "list": lambda: list(store.list()),
             "read": lambda: store.read("a.json"),
@@ -123,7 +123,7 @@ def test_a_wrong_region_is_corrected(
     config: S3Config, server: Server, store: S3Store, caplog: pytest.LogCaptureFixture
 ) -> None:
     region = "eu-west-1" if store.config.region != "eu-west-1" else "us-west-2"
-    with S3Store(config._replace(region=region)) as other, caplog.at_level(logging.DEBUG, "timetrace"):
+    with S3Store(config.replace(region=region)) as other, caplog.at_level(logging.DEBUG, "timetrace"):
         other.write("a.json", 1)
         assert other.read("a.json") == 1
         assert other.exists("a.json")

@@ -72,7 +72,7 @@ TWINS = (
 @pytest.fixture
 def quick(config: S3Config) -> S3Store:
     """Few attempts: most refusals here are for good."""
-    return S3Store(config._replace(max_attempts=3))
+    return S3Store(config.replace(max_attempts=3))
 
 
 def test_every_legal_key_makes_the_round_trip(quick: S3Store, server: Server) -> None:
@@ -97,7 +97,7 @@ def test_a_key_of_1024_bytes_makes_the_round_trip(quick: S3Store, server: Server
 @pytest.mark.not_live
 def test_the_root_of_a_bucket_takes_any_key(config: S3Config, server: Server) -> None:
     keys = ("/a.json", "../b.json", "./c.json", "a/../e.json")
-    with S3Store(config._replace(prefix="", max_attempts=3)) as store:
+    with S3Store(config.replace(prefix="", max_attempts=3)) as store:
         observed = {key: _fate(store, "", key) for key in keys}
     assert observed == {key: expected(server, f"key {key!r} in the root", KEPT) for key in keys}
 

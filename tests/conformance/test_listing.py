@@ -74,7 +74,7 @@ def test_a_prefix_is_a_match_of_text_and_a_limit_a_number_of_keys(store: S3Store
 
 def test_what_lies_beside_the_prefix_is_not_listed(store: S3Store, config: S3Config) -> None:
 
-    with S3Store(config._replace(prefix=f"{store.prefix}-2")) as other:
+    with S3Store(config.replace(prefix=f"{store.prefix}-2")) as other:
         other.write("a.json", 2)
         store.write("b.json", 1)
         assert list(store.list()) == ["b.json"]

@@ -166,7 +166,7 @@ def test_a_body_that_is_damaged_on_its_way_is_never_taken_for_the_cassette(
             outcome = named(error)
     if outcome == "stored":
         with (
-            S3Store(config._replace(max_attempts=2)) as reader,
+            S3Store(config.replace(max_attempts=2)) as reader,
             pytest.raises(IntegrityError, match="the content's SHA256 is not the one that was stored with it"),
         ):
             reader.read_bytes("a.json")

@@ -26,7 +26,7 @@ def _policy(bucket: str, *actions: str) -> dict[str, Any]:
 
 
 def _store(config: S3Config, given: tuple[str, str, str]) -> S3Store:
-    return S3Store(config._replace(access_key=given[0], secret_key=given[1], session_token=given[2]))
+    return S3Store(config.replace(access_key=given[0], secret_key=given[1], session_token=given[2]))
 
 
 def test_a_session_token_opens_the_bucket(config: S3Config, server: Server, tmp_path: Path) -> None:
@@ -51,7 +51,7 @@ def test_an_altered_session_token_is_named(config: S3Config, server: Server) -> 
 def test_the_keys_of_a_session_are_nothing_without_its_token(config: S3Config, server: Server) -> None:
     key, secret, _ = assume_role(server)
     with (
-        S3Store(config._replace(access_key=key, secret_key=secret)) as store,
+        S3Store(config.replace(access_key=key, secret_key=secret)) as store,
         pytest.raises((ExpiredCredentialsError, InvalidAccessKeyError)),
     ):
         list(store.list())
@@ -97,7 +97,7 @@ def test_nothing_outside_of_the_prefix_is_touched(config: S3Config, server: Serv
     policy = _policy(config.bucket or "", "PutObject", "GetObject", "ListBucket", "DeleteObject")
     given = assume_role(server, policy)
     (tmp_path / "a.json").write_text("{}")
-    with _store(config._replace(prefix="elsewhere"), given) as store:
+    with _store(config.replace(prefix="elsewhere"), given) as store:
         report = store.sync_upload(tmp_path)
         assert [type(item.error) for item in report.failed] == [AccessDeniedError]
         assert report.transferred == 0

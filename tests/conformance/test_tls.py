@@ -35,13 +35,13 @@ def test_a_private_authority_is_accepted_where_it_is_named(tls_config: S3Config,
 def test_an_authority_from_the_environment_is_accepted(tls_config: S3Config, monkeypatch: pytest.MonkeyPatch) -> None:
     assert tls_config.ca_bundle is not None
     monkeypatch.setenv("AWS_CA_BUNDLE", tls_config.ca_bundle)
-    with S3Store(tls_config._replace(ca_bundle=None)) as store:
+    with S3Store(tls_config.replace(ca_bundle=None)) as store:
         assert list(store.list()) == []
 
 
 def test_an_unknown_authority_is_refused_and_the_error_says_what_to_do(tls_config: S3Config, tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text("{}")
-    with S3Store(tls_config._replace(ca_bundle=None)) as store:
+    with S3Store(tls_config.replace(ca_bundle=None)) as store:
         with pytest.raises(
             TLSError, match=r"the certificate of localhost:\d+ was not accepted .*--ca-bundle"
         ) as caught:
@@ -55,7 +55,7 @@ def test_a_certificate_for_another_name_is_refused(
     tls_config: S3Config, connect_proxy: ConnectProxy, tls_server: Server
 ) -> None:
     port = tls_server.url.rpartition(":")[2]
-    elsewhere = tls_config._replace(endpoint_url=f"https://elsewhere.localtest:{port}")
+    elsewhere = tls_config.replace(endpoint_url=f"https://elsewhere.localtest:{port}")
     with S3Store(elsewhere) as store, pytest.raises(TLSError, match="Hostname mismatch"):
         store.write("a.json", {})
     assert connect_proxy.targets == [f"elsewhere.localtest:{port}"]
@@ -64,7 +64,7 @@ def test_a_certificate_for_another_name_is_refused(
 def test_a_bucket_can_be_part_of_the_hosts_name(
     tls_config: S3Config, connect_proxy: ConnectProxy, tls_server: Server, tmp_path: Path
 ) -> None:
-    virtual = tls_config._replace(endpoint_url=tls_server.domain_url, addressing_style="virtual")
+    virtual = tls_config.replace(endpoint_url=tls_server.domain_url, addressing_style="virtual")
     port = tls_server.url.rpartition(":")[2]
     with S3Store(virtual) as store:
         _round_trip(store, tmp_path)

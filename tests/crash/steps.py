@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from timetrace.storage import S3Store, folder, partial
+from timetrace.storage import S3Config, S3Store, folder, partial
 
 CALLS = ("open", "write", "fchmod", "close", "replace", "mkdir", "makedirs", "unlink", "lstat", "fstat", "pathconf")
 NAMES = ("new.json", "old.json", "a/deep/folder.json")
@@ -115,10 +115,9 @@ def sent(root: Path, prefix: str) -> Callable[[int], None]:
     """The keys that a sync up of the folder stores."""
 
     def work(told: int) -> None:
-        with S3Store() as store:
-            assert store.sync_upload(root, prefix, include=["*"], jobs=1).ok
-            keys = [key.removeprefix(f"{prefix}/") for key in store.list(f"{prefix}/")]
-        os.write(told, json.dumps(sorted(keys)).encode())
+        with S3Store(S3Config(prefix=prefix)) as store:
+            assert store.sync_upload(root, include=["*"], jobs=1).ok
+            os.write(told, json.dumps(sorted(store.list())).encode())
 
     return work
 
@@ -129,7 +128,7 @@ def trial(root: Path, way: str, at: int, moment: str) -> bool:
     ended, step = forked(dying(root, way, at, moment))
     result: dict[str, object] = {"at": at, "step": step, "died": not ended, "left": left(root)}
     if moment == "before":
-        result["sent"] = json.loads(forked(sent(root, f"sent-{way}-{at}"))[1])
+        result["sent"] = json.loads(forked(sent(root, f"sent/{way}/{at}"))[1])
     forked(lambda told: download(root, "sync"))
     result["next"] = left(root)
     for path in root.rglob(".timetrace-*"):

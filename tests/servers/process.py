@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import random
+import signal
 import socket
 import subprocess
 import sys
@@ -60,6 +61,7 @@ def _is_free(port: int) -> bool:
 _GUARD = """
 import os, signal, subprocess, sys, threading
 server = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL, start_new_session=True)
+signal.signal(signal.SIGHUP, lambda number, frame: server.send_signal(number))
 def kill():
     try:
         os.killpg(server.pid, signal.SIGKILL)
@@ -102,6 +104,10 @@ class Process:
 
     def told(self) -> str:
         return " ".join(self.log.read_text(errors="replace").split())[-300:]
+
+    def reload(self) -> None:
+        """SIGHUP, by which many servers read their configuration again."""
+        self._guard.send_signal(signal.SIGHUP)
 
     def kill(self) -> None:
         """At once, as its data is thrown away with it."""

@@ -358,7 +358,7 @@ def test_a_refused_content_is_fetched_once_more() -> None:
         if seen[-1] == [b"bad"]:
             raise errors.IntegrityError("not what was stored")
 
-    with Scripted([answer(body=b"bad"), answer(body=b"good")]) as server:
+    with Scripted([answer(body=b"bad", headers=["ETag: e"]), answer(body=b"good", headers=["ETag: e"])]) as server:
         client(server.url).perform(GetObject("k", receive, verify))
     assert seen == [[b"bad"], [b"good"]]
 

@@ -365,7 +365,7 @@ def test_a_store_takes_what_the_process_has(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_resolving_twice_changes_nothing(home: Path) -> None:
     once = resolved({"AWS_PROFILE": "dev"}, home)
-    assert S3Config.from_env({}, **{name: getattr(once, name) for name in S3Config._fields}) == once
+    assert S3Config.from_env({}, **{name: getattr(once, name) for name in S3Config.__slots__}) == once
 
 
 def test_a_config_is_frozen_and_its_repr_shows_no_secret() -> None:

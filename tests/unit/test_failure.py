@@ -51,7 +51,8 @@ def test_the_error_is_one_line_with_what_failed_why_and_what_to_do() -> None:
     error = failed(403, xml("SignatureDoesNotMatch"), {"x-amz-request-id": "4F2"})
     error.method, error.uri = "PUT", "s3://traces/a.json"
     assert str(error) == (
-        "PUT s3://traces/a.json: 403 SignatureDoesNotMatch (request 4F2): told so: check AWS_SECRET_ACCESS_KEY"
+        "PUT s3://traces/a.json: 403 SignatureDoesNotMatch (request 4F2): told so: "
+        "check AWS_SECRET_ACCESS_KEY, and that it belongs to AWS_ACCESS_KEY_ID"
     )
 
 

@@ -70,7 +70,12 @@ def test_a_system_that_has_no_more_threads_is_made_do_with(monkeypatch: pytest.M
     monkeypatch.setattr(workers, "Thread", Scarce)
     done: list[int] = []
     gauge = Gauge()
-    Threads(8, 64, lambda: True).run_all(range(200), lambda job: (gauge(job), done.append(job)))
+
+    def work(job: int) -> None:
+        gauge(job)
+        done.append(job)
+
+    Threads(8, 64, lambda: True).run_all(range(200), work)
     assert (sorted(done), gauge.most) == (list(range(200)), 3)
     Scarce.started = 3
     with pytest.raises(RuntimeError, match="can't start new thread"):

@@ -109,7 +109,7 @@ def test_uploads_under_way_are_listed_page_by_page() -> None:
             "<Upload><Key>p%2Fa+b</Key><UploadId>i</UploadId><Initiated>2026-01-15T10:00:00Z</Initiated></Upload>"
         )
     )
-    assert page == ([Upload("p/a b", "i", "2026-01-15T10:00:00Z")], ("p/a b", "i"))
+    assert (page.uploads, page.after) == ([Upload("p/a b", "i", "2026-01-15T10:00:00Z")], ("p/a b", "i"))
     following = ListMultipartUploads("p/", page.after)
     assert "key-marker=p%2Fa%20b&prefix=p%2F&upload-id-marker=i" in following.request(ENDPOINT).target
     assert following.parse(uploads("<IsTruncated>false</IsTruncated>")) == ([], None)

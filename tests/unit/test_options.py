@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from timetrace.errors import ConfigError
-from timetrace.storage.options import SyncOptions
+from timetrace.storage.mirror import SyncOptions
 
 
 @pytest.mark.parametrize(

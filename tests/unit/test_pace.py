@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from timetrace.s3.pace import Pace
+from timetrace.s3.retry import Pace
 
 
 def paced(*seconds: float) -> Pace:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from timetrace.errors import ConfigError
-from timetrace.storage.patterns import CASSETTE_PATTERNS, Patterns
+from timetrace.storage.keys import CASSETTE_PATTERNS, Patterns
 
 
 @pytest.mark.parametrize(

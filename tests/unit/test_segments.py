@@ -41,7 +41,7 @@ def segments(bucket: Bucket) -> int:
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Segments of about four pages of these fifty keys, and not of a thousand."""
-    monkeypatch.setattr("timetrace.storage.segments.PAGE", 50)
+    monkeypatch.setattr("timetrace.storage.remote.PAGE", 50)
 
 
 @pytest.mark.usefixtures("small")

@@ -207,10 +207,13 @@ def send_and_close(data: bytes) -> Callable[[socket.socket], None]:
 @pytest.mark.parametrize(
     ("told", "kind"),
     [
-        (answer(body=b"abd", headers=[f"x-amz-meta-timetrace-sha256: {ABC_SHA256}"]), errors.IntegrityError),
+        (answer(body=b"abd", headers=["ETag: e", f"x-amz-meta-timetrace-sha256: {ABC_SHA256}"]), errors.IntegrityError),
         (answer(body=b"abc", headers=[f'ETag: "{OTHER_MD5}"']), errors.IntegrityError),
-        (send_and_close(answer(body=b"abc", length=5)), errors.ConnectionClosedError),
-        (send_and_close(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"), errors.TransportError),
+        (send_and_close(answer(body=b"abc", headers=["ETag: e"], length=5)), errors.ConnectionClosedError),
+        (
+            send_and_close(b"HTTP/1.1 200 OK\r\nETag: e\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"),
+            errors.TransportError,
+        ),
         (answer(206, b"ab", ["Content-Range: bytes 0-1/3"]), errors.ResponseError),
         (b"HTTP/1.1 204 No Content\r\n\r\n", errors.ResponseError),
         (answer(500, b"oops"), errors.S3Error),
@@ -235,8 +238,8 @@ def test_what_is_not_the_whole_right_content_never_gets_the_name(
 @pytest.mark.parametrize(
     "told",
     [
-        answer(body=b"abd", headers=[f"x-amz-meta-timetrace-sha256: {ABC_SHA256}"]),
-        send_and_close(answer(body=b"ab", length=3)),
+        answer(body=b"abd", headers=["ETag: e", f"x-amz-meta-timetrace-sha256: {ABC_SHA256}"]),
+        send_and_close(answer(body=b"ab", headers=["ETag: e"], length=3)),
         answer(503, b""),
     ],
     ids=["SHA-256", "short", "503"],
@@ -257,7 +260,7 @@ def test_an_etag_under_kms_is_not_taken_for_the_md5(bucket: Bucket, store: S3Sto
 
 
 def test_more_than_the_length_says_is_never_taken(bucket: Bucket, store: S3Store) -> None:
-    bucket.misbehave(answer(body=b"abcdef", length=3), method="GET", key="a.json")
+    bucket.misbehave(answer(body=b"abcdef", headers=["ETag: e"], length=3), method="GET", key="a.json")
     assert store.read_bytes("a.json") == b"abc"
     # What came after belongs to no answer, so the connection is not used again.
     store.write_bytes("b.json", b"abc")

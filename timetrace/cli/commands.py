@@ -9,13 +9,13 @@ from argparse import Namespace
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from timetrace.cli import destinations, sources
-from timetrace.cli.addresses import Addressed, addressed, config_of
+from timetrace.cli import sources
+from timetrace.cli.arguments import STDOUT, Addressed, addressed, config_of, target_file, target_folder, writable
 from timetrace.cli.output import ClosedPipeError, Output
 from timetrace.cli.reporter import Reporter
 from timetrace.errors import ConfigError, DeletionRefusedError, NoSuchUploadError, RequestError
 from timetrace.storage import S3Config, S3Store
-from timetrace.storage.patterns import Patterns
+from timetrace.storage.keys import Patterns
 from timetrace.storage.report import SyncItem, SyncReport
 
 
@@ -88,7 +88,7 @@ def download(args: Namespace, out: Output) -> int:
     groups = addressed(args, args.keys)
     if sum(len(group.keys) for group in groups) == 1:
         return _download_one(groups[0].config, groups[0].keys[0], args, out)
-    folder = destinations.folder(args.output)
+    folder = target_folder(args.output)
     with Reporter(out, "fetched") as reporter:
         for config, keys in groups:
             with S3Store(config) as store:
@@ -100,9 +100,9 @@ def download(args: Namespace, out: Output) -> int:
 
 
 def _download_one(config: S3Config, key: str, args: Namespace, out: Output) -> int:
-    target = destinations.file(key, args.output)
+    target = target_file(key, args.output)
     with S3Store(config) as store:
-        if target == destinations.STDOUT:
+        if target == STDOUT:
             if args.json:
                 raise ConfigError("-o - prints the content as it is: leave out --json")
             _print_streamed(store, key, out)
@@ -149,7 +149,7 @@ def sync(args: Namespace, out: Output) -> int:
         options = " and ".join(f"--{name.replace('_', '-')}" for name in storing)
         raise ConfigError(f"sync down stores nothing in the bucket: leave out {options}, or sync up")
     if not (up or args.dry_run or args.verify):
-        destinations.writable(args.dir)
+        writable(args.dir)
     equal = "verified, equal" if args.verify else "skipped as equal"
     reporter = Reporter(out, "sent" if up else "fetched", equal=equal, local=not up, dry_run=args.dry_run, always=True)
     with S3Store(config_of(args)) as store:

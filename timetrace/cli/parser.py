@@ -263,13 +263,13 @@ def _add_moving(verb: argparse.ArgumentParser) -> None:
 
 
 def _add(verb: argparse.ArgumentParser, *names: str, **words: object) -> None:
-    """An option whose text the function of `timetrace.cli.values` reads that comes last in `names`."""
+    """An option whose text the function of `timetrace.cli.arguments` reads that comes last in `names`."""
     *options, value = names
 
     def read(text: str) -> object:
-        from timetrace.cli import values
+        from timetrace.cli import arguments
 
-        return getattr(values, value)(text)
+        return getattr(arguments, value)(text)
 
     verb.add_argument(*options, type=read, **words)  # type: ignore[arg-type]
 

@@ -67,6 +67,7 @@ class Reporter:
     def refuse_deletion(self, key: str, path: str) -> None:
         """Tell what would be removed if that were not too much."""
         uri = self.uri(key)
+        self._tally.add(SyncItem("refuse", key, path))
         if not self._out.as_json:
             self._out.line(f"would remove {path if self._local else uri}")
             return

@@ -8,8 +8,7 @@ from pathlib import Path
 
 from timetrace.errors import ConfigError
 from timetrace.storage.files import LeftOut, walk
-from timetrace.storage.keys import default_key, is_date
-from timetrace.storage.patterns import CASSETTES, Patterns
+from timetrace.storage.keys import CASSETTES, Patterns, default_key, is_date
 
 
 class Found:

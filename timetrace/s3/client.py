@@ -13,9 +13,14 @@ from timetrace.errors import (
     ClockSkewError,
     ConnectTimeoutError,
     ExpiredCredentialsError,
+    InvalidAccessKeyError,
+    NoSuchBucketError,
+    NoSuchKeyError,
     RequestError,
+    ResponseError,
     S3Error,
     StaleConnectionError,
+    UnreachableError,
     WrongRegionError,
 )
 from timetrace.s3 import forks, retry, sigv4
@@ -25,7 +30,7 @@ from timetrace.s3.failure import error_from, hides_error
 from timetrace.s3.http import Headers, Request, Response
 from timetrace.s3.listing import ListObjectsV2, ObjectSummary, Page
 from timetrace.s3.operations import GetObject, HeadObject, ObjectStat, Operation
-from timetrace.s3.pace import Pace
+from timetrace.s3.retry import Pace
 from timetrace.text import redacted, visible
 
 T = TypeVar("T")
@@ -34,6 +39,10 @@ logger = logging.getLogger("timetrace")
 MAX_SKEW = timedelta(minutes=4)
 # A clock that lost its battery says 1970. What is further off is no clock, and leads out of the calendar.
 MAX_CORRECTION = timedelta(days=366 * 100)
+
+# What comes of a server that does not look for the bucket there.
+_NOT_FOUND = (NoSuchBucketError, NoSuchKeyError, ResponseError, UnreachableError)
+_PATH_STYLE = "check the endpoint, or leave out --virtual-host: most servers but AWS want path style"
 
 
 def utc_now() -> datetime:
@@ -107,6 +116,8 @@ class S3Client:
                 error.method, error.uri = request.method, self.uri(request.key)
                 error.attempts, error.seconds = attempt + len(corrected), self._clock() - started
                 error.unsettled = unsettled
+                if self._is_virtual(endpoint) and isinstance(error, _NOT_FOUND):
+                    error.advice = _PATH_STYLE
                 if type(error) not in corrected and self._correct(error, used):
                     corrected.add(type(error))
                     continue
@@ -119,6 +130,11 @@ class S3Client:
                 if attempt == 1:
                     self._budget.refill()
                 return result
+
+    def _is_virtual(self, endpoint: Endpoint) -> bool:
+        """Whether the bucket is part of the host's name, elsewhere than on AWS, which answers there."""
+        aws = endpoint.host.endswith((".amazonaws.com", ".amazonaws.com.cn"))
+        return endpoint.host.startswith(f"{self.bucket}.") and not aws
 
     def _worth_retrying(self, error: RequestError, attempt: int) -> bool:
         # An address that does not answer at all has had all of connect_timeout each time.
@@ -166,7 +182,8 @@ class S3Client:
             return isinstance(error, StaleConnectionError)
         if self._is_skewed(error, used.skew):
             return True
-        if isinstance(error, ExpiredCredentialsError):
+        if isinstance(error, (ExpiredCredentialsError, InvalidAccessKeyError)):
+            # What renews a file may have withdrawn the keys that were there before.
             return self._credentials() != used.credentials
         if error.region and error.region != used.region:
             # Only the region is the server's word. The host is made from it here: no answer names one.

@@ -13,8 +13,11 @@ MAX_DEPTH = 16
 MAX_TAGS = 200_000
 
 
-def parse(body: bytes, tag: str) -> Element:
-    """The document's root, a `tag`, with every tag stripped of its namespace, which some servers leave out."""
+def parse(body: bytes, tag: str, *others: str) -> Element:
+    """The document's root, a `tag` or one of `others`.
+
+    Every tag is stripped of its namespace, which some servers leave out.
+    """
     from xml.etree.ElementTree import ParseError, XMLParser  # what moves objects only never needs it
 
     # The parser is told the encoding, and UTF-16, which it finds out by itself, has NULs in all its tags:
@@ -37,7 +40,7 @@ def parse(body: bytes, tag: str) -> Element:
             element.tag = element.tag.rpartition("}")[2]
         level = [child for element in level for child in element]
         if not level:
-            if root.tag != tag:
+            if root.tag not in (tag, *others):
                 raise ResponseError(f"the answer's XML is no {tag}")
             return root
     raise ResponseError("the answer's XML is nested too deeply")

@@ -120,6 +120,11 @@ def resolve_endpoint(
     # A dot in the bucket would put its host outside of the certificate's wildcard.
     fits = bool(_HOST_LABEL_BUCKET.match(bucket))
     if addressing_style == "path" or (addressing_style == "auto" and (endpoint_url is not None or not fits)):
+        if addressing_style == "auto" and server.base_path.endswith(f"/{bucket}"):
+            raise ConfigError(
+                f"the endpoint {_shown(endpoint_url or '')} names the bucket already: leave it out there, "
+                "or ask for path style outright if it belongs there twice"
+            )
         return Endpoint(server.scheme, server.host, server.port, f"{server.base_path}/{bucket}")
     if _is_address(server.host):
         raise ConfigError(f"virtual-host style needs a host name, and {server.host} is an address: use path style")

@@ -77,12 +77,20 @@ _BY_STATUS: dict[int, tuple[str, type[S3Error]]] = {
     501: ("NotImplemented", UnsupportedError),
     503: ("SlowDown", ThrottledError),
 }
+_ORIGIN = re.compile(r"https?://[A-Za-z0-9.:\[\]-]{1,255}(?=[/?#]|\Z)")
 _LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\Z")
 # Servers repeat the key in their errors, and XML carries no control characters, not even escaped.
 _ILLEGAL = re.compile(
     rb"[\x01-\x08\x0b\x0c\x0e-\x1f]|&#(?:x0*(?:[1-8bcef]|1[0-9a-f])|0*(?:[1-8]|1[124-9]|2[0-9]|3[01]));", re.I
 )
-_MISSING_OR_DENIED = "denied, or missing and this identity may not list: check the key, and the permission to get it"
+_MISSING_OR_DENIED = (
+    "denied, or missing and this identity may not list: check the key, and the permission to get it (s3:GetObject)"
+)
+_RIGHTS = {
+    ("GET", False): "ask for the permission to list this bucket (s3:ListBucket)",
+    ("PUT", True): "ask for the permission to put that key (s3:PutObject)",
+    ("DELETE", True): "ask for the permission to delete that key (s3:DeleteObject)",
+}
 
 
 def error_from(request: Request, response: Response, secrets: Collection[str] = ()) -> S3Error:
@@ -105,7 +113,9 @@ def error_from(request: Request, response: Response, secrets: Collection[str] = 
         message,
         request_id=_request_id(response.headers, secrets),
         region=told if told and _LABEL.match(told) and redacted(told, secrets) == told else None,
-        hint=_hint(kind, request, response.status),
+        hint=_redirected(response.headers.get("location", ""), secrets)
+        or _hint(kind, request, response.status)
+        or ("" if named else _not_s3(request, response.status)),
     )
     error.server_time = http_date(response.headers.get("date", ""))
     error.retry_after = _retry_after(response.headers.get("retry-after", ""), error.server_time)
@@ -141,9 +151,25 @@ def _request_id(headers: Headers, secrets: Collection[str]) -> str:
     return redacted(headers.get("x-amz-request-id", ""), secrets)[:64]
 
 
+def _redirected(location: str, secrets: Collection[str]) -> str:
+    """Whereto, without the path, which may hold anything. It is told, and never followed."""
+    origin = _ORIGIN.match(location)
+    if not origin:
+        return ""
+    return f"it redirects to {redacted(origin[0], secrets)}: if that is the server, give it as the endpoint"
+
+
+def _not_s3(request: Request, status: int) -> str:
+    if status == 400 and request.endpoint.scheme == "http":
+        return "that is no S3 error: check the endpoint's port, and whether it has to begin with https://"
+    return "that is no S3 error: check the endpoint, and that no proxy is in the way"
+
+
 def _hint(kind: type[S3Error], request: Request, status: int) -> str:
-    if kind is AccessDeniedError and request.method == "GET" and request.key:
-        return _MISSING_OR_DENIED
+    if kind is AccessDeniedError:
+        if request.method == "GET" and request.key:
+            return _MISSING_OR_DENIED
+        return _RIGHTS.get((request.method, bool(request.key)), "")
     if kind is ThrottledError and status == 503:
         return "the server is overloaded or out of order; try again later"
     return ""

@@ -37,7 +37,8 @@ class CreateMultipartUpload(NamedTuple):
         return Request("POST", endpoint, self.key, [("uploads", "")], headers, document=True)
 
     def parse(self, response: Response) -> str:
-        root = document.parse(response.body, "InitiateMultipartUploadResult")
+        # rclone leaves "Result" out.
+        root = document.parse(response.body, "InitiateMultipartUploadResult", "InitiateMultipartUpload")
         upload_id = document.text(root, "UploadId")
         if not upload_id:
             raise ResponseError("the answer names no upload id")

@@ -56,6 +56,9 @@ def bare_etag(etag: str) -> str:
 
 
 def stat_from(key: str, headers: Headers) -> ObjectStat:
+    """ResponseError without an ETag: a page of some gateway is no object."""
+    if "etag" not in headers:
+        raise ResponseError("the answer has no ETag, which every S3 server gives with an object")
     encryption = headers.get("x-amz-server-side-encryption", "")
     if "x-amz-server-side-encryption-customer-algorithm" in headers:
         encryption = "customer"
@@ -198,7 +201,8 @@ class DeleteObject(NamedTuple):
         return Request("DELETE", endpoint, self.key)
 
     def parse(self, response: Response) -> None:
-        return None
+        if response.body:
+            raise ResponseError("the answer to a DELETE is a page, which no S3 server gives")
 
 
 class DeleteObjects(NamedTuple):

@@ -97,6 +97,8 @@ class Transport:
         response = self._answer(origin, proxy, request, head)
         if proxy and response.status == 407:
             raise _refused(ProxyError(f"the proxy {proxy.name} wants a user and a password, or others (407)"), 407)
+        if proxy and response.status in (403, 405) and b"<Error" not in response.body and request.method != "HEAD":
+            raise _refused(ProxyError(f"the proxy {proxy.name} answered {response.status} itself"), response.status)
         return _without(proxy, response) if proxy and response.status >= 300 else response
 
     def _answer(self, origin: Origin, proxy: Proxy | None, request: Request, head: bytes) -> Response:

@@ -20,34 +20,97 @@ MIN_PART = 5 * 2**20
 MAX_PART = 5 * 2**30
 
 
-class S3Config(NamedTuple):
+class S3Config:
     """Where cassettes are kept. What is None comes from the environment, the profile or a default.
 
     Timeouts are in seconds, sizes in bytes or as a text such as "64MB". `addressing_style` is "auto", "path" or
-    "virtual"; `prefix=""` means none. docs/configuration.md lists the variables.
+    "virtual"; `prefix=""` means none. docs/configuration.md lists the variables. It is frozen: `replace` makes another.
     """
 
-    bucket: str | None = None
-    prefix: str | None = None
-    region: str | None = None
-    endpoint_url: str | None = None
-    access_key: str | None = None
-    secret_key: str | None = None
-    session_token: str | None = None
-    profile: str | None = None
-    addressing_style: str | None = None
-    ca_bundle: str | None = None
-    no_sign_request: bool | None = None
-    connect_timeout: float | None = None
-    read_timeout: float | None = None
-    max_attempts: int | None = None
-    max_concurrency: int | None = None
-    multipart_threshold: int | str | None = None
-    part_size: int | str | None = None
+    # No dataclass, to start faster, and no named tuple: all that looks into a tuple would find the secrets.
+    __slots__ = (  # noqa: RUF023
+        "bucket",
+        "prefix",
+        "region",
+        "endpoint_url",
+        "access_key",
+        "secret_key",
+        "session_token",
+        "profile",
+        "addressing_style",
+        "ca_bundle",
+        "no_sign_request",
+        "connect_timeout",
+        "read_timeout",
+        "max_attempts",
+        "max_concurrency",
+        "multipart_threshold",
+        "part_size",
+    )
+    bucket: str | None
+    prefix: str | None
+    region: str | None
+    endpoint_url: str | None
+    access_key: str | None
+    secret_key: str | None
+    session_token: str | None
+    profile: str | None
+    addressing_style: str | None
+    ca_bundle: str | None
+    no_sign_request: bool | None
+    connect_timeout: float | None
+    read_timeout: float | None
+    max_attempts: int | None
+    max_concurrency: int | None
+    multipart_threshold: int | str | None
+    part_size: int | str | None
+
+    def __init__(
+        self,
+        bucket: str | None = None,
+        prefix: str | None = None,
+        region: str | None = None,
+        endpoint_url: str | None = None,
+        access_key: str | None = None,
+        secret_key: str | None = None,
+        session_token: str | None = None,
+        profile: str | None = None,
+        addressing_style: str | None = None,
+        ca_bundle: str | None = None,
+        no_sign_request: bool | None = None,
+        connect_timeout: float | None = None,
+        read_timeout: float | None = None,
+        max_attempts: int | None = None,
+        max_concurrency: int | None = None,
+        multipart_threshold: int | str | None = None,
+        part_size: int | str | None = None,
+    ) -> None:
+        given = locals()
+        for name in S3Config.__slots__:
+            object.__setattr__(self, name, given[name])
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"S3Config is frozen: make another with replace({name}=…)")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, S3Config) and self._values() == other._values()
+
+    def __hash__(self) -> int:
+        return hash(self._values())
 
     def __repr__(self) -> str:
-        shown = {name: value for name, value in self._asdict().items() if name not in ("secret_key", "session_token")}
-        return f"S3Config({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
+        shown = [name for name in self.__slots__ if name not in ("secret_key", "session_token")]
+        return f"S3Config({', '.join(f'{name}={getattr(self, name)!r}' for name in shown)})"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return S3Config, self._values()
+
+    def _values(self) -> tuple[Any, ...]:
+        return tuple(getattr(self, name) for name in self.__slots__)
+
+    def replace(self, **changes: Any) -> S3Config:
+        """The same but for these fields."""
+        return S3Config(**{**dict(zip(self.__slots__, self._values(), strict=True)), **changes})
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None, **overrides: Any) -> S3Config:
@@ -160,7 +223,7 @@ def resolve(config: S3Config, environ: Mapping[str, str]) -> S3Config:
     for setting in _SETTINGS:
         values[setting.name] = _find(setting, config, seen, profiles, ignored)
     values["prefix"] = values["prefix"].removesuffix("/")
-    resolved = config._replace(**values)
+    resolved = config.replace(**values)
     _check(resolved)
     return _with_credentials(resolved, seen, profiles)
 
@@ -227,7 +290,7 @@ def _check(config: S3Config) -> None:
 def _with_credentials(config: S3Config, seen: _Environment, profiles: Profiles) -> S3Config:
     """Keys go together: a given pair never takes the environment's token."""
     if config.no_sign_request:
-        return config._replace(access_key=None, secret_key=None, session_token=None)
+        return config.replace(access_key=None, secret_key=None, session_token=None)
     if config.access_key or config.secret_key or config.session_token:
         given = (config.access_key, config.secret_key, config.session_token)
         found: Credentials | None = checked(*given, "access_key and secret_key")
@@ -235,7 +298,7 @@ def _with_credentials(config: S3Config, seen: _Environment, profiles: Profiles) 
         found = find_credentials(seen, profiles, explicit_profile=config.profile is not None)
     if found is None:
         return config
-    return config._replace(
+    return config.replace(
         access_key=found.access_key,
         secret_key=found.secret_key,
         session_token=found.session_token,

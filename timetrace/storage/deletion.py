@@ -57,7 +57,7 @@ class Deleter:
             refusal = S3Error(200, client.told(code), client.told(message))
             refusal.method, refusal.uri = "DELETE", client.uri(key)
             if is_retryable(refusal):
-                del outcomes[key]
+                outcomes.pop(key, None)  # a server may name what it was not asked for
             else:
                 outcomes[key] = refusal
         return outcomes

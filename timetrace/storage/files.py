@@ -9,8 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Literal, NamedTuple
 
-from timetrace.storage.keys import is_temporary
-from timetrace.storage.patterns import CASSETTES, Patterns
+from timetrace.storage.keys import CASSETTES, Patterns, is_temporary
 
 READ_ATTEMPTS = 3
 # Who wrote a moment ago may still be at it, piece by piece. And two changes within one step of the system's clock,

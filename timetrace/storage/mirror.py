@@ -11,11 +11,11 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from io import FileIO
 
-from timetrace.errors import RefusedKeyError, TimetraceError
-from timetrace.storage import content, deletion, keys, packing, remote, segments
+from timetrace.errors import ConfigError, RefusedKeyError, TimetraceError
+from timetrace.storage import content, deletion, keys, packing, remote
 from timetrace.storage.files import LeftOut, walk
+from timetrace.storage.keys import CASSETTES, Patterns
 from timetrace.storage.objects import Digest, Objects
-from timetrace.storage.options import SyncOptions
 from timetrace.storage.report import Action, SyncItem, Tally, TooManyErrors
 from timetrace.storage.sync import Entry, OutOfOrderError, Step
 from timetrace.storage.workers import Ahead, Threads, is_fatal
@@ -23,6 +23,29 @@ from timetrace.storage.workers import Ahead, Threads, is_fatal
 PAGES_AHEAD = 2
 # With a progress bar the plan runs ahead, as far as this, so that there is an end to be seen.
 STEPS_AHEAD = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class SyncOptions:
+    """The options of `sync_upload` and `sync_download`, which document them."""
+
+    dry_run: bool = False
+    follow_symlinks: bool = False
+    delete: bool = False
+    force: bool = False
+    verify: bool = False
+    compress: bool = False
+    create_only: bool = False
+    max_errors: int | None = None
+    patterns: Patterns = CASSETTES
+
+    def __post_init__(self) -> None:
+        if self.max_errors is not None and self.max_errors < 1:
+            raise ConfigError(f"max_errors is {self.max_errors}: it must be 1 or more, or left out for no end")
+        if self.verify and (self.delete or self.dry_run or self.create_only):
+            raise ConfigError("verify only reads and compares: leave out delete, dry_run and create_only")
+        if self.create_only and self.delete:
+            raise ConfigError("create_only and delete contradict each other: leave one out")
 
 
 @dataclass
@@ -158,7 +181,7 @@ class Mirror:
 
     def _planned(self, sort: bool) -> Iterator[Step]:
         self.left_out.clear()
-        with closing(Ahead(segments.list_pages(self.objects.client, self.prefix), PAGES_AHEAD)) as pages:
+        with closing(Ahead(remote.list_pages(self.objects.client, self.prefix), PAGES_AHEAD)) as pages:
             takes = self.options.patterns.matcher()
             listed = remote.entries(pages, self.prefix, takes, self._not_taken)
             yield from self.plan(remote.in_order(listed) if sort else remote.in_believed_order(listed))

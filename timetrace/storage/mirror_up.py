@@ -8,8 +8,8 @@ from io import FileIO
 from typing import cast
 
 from timetrace.storage import content, deletion, keys
-from timetrace.storage.creation import Creator
 from timetrace.storage.files import read_stable
+from timetrace.storage.guards import Creator
 from timetrace.storage.mirror import Mirror, is_packed_there
 from timetrace.storage.report import SyncItem
 from timetrace.storage.sync import Entry, Step, plan

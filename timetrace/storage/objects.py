@@ -14,7 +14,7 @@ from timetrace.errors import (
 )
 from timetrace.s3.listing import ObjectSummary
 from timetrace.s3.operations import DeleteObject, GetObject, ObjectStat, PutObject, is_md5
-from timetrace.storage import aliases, content, keys, packing
+from timetrace.storage import content, guards, keys, packing
 from timetrace.storage.content import SHA256, Check, Content, Hasher, Hashes
 from timetrace.storage.parts import Described, Parts
 
@@ -114,13 +114,13 @@ class Objects(NamedTuple):
 
         IntegrityError if the server takes the key for another one, which is left as it was if it exists.
         """
-        aliases.refuse(self.client, full_key)
+        guards.refuse_alias(self.client, full_key)
         try:
             self._put(full_key, content, content_type, create_only)
         except RequestError as error:
             if not (_may_be_done(error) and self._holds(full_key, content)):
                 raise
-        aliases.refuse(self.client, full_key)
+        guards.refuse_alias(self.client, full_key)
 
     def is_large(self, content: Content) -> bool:
         """Whether it is stored in parts."""
@@ -191,7 +191,16 @@ class Objects(NamedTuple):
             return self._get_in_one(full_key, target, unless_sha256, most=None)
 
     def _get_in_parts(self, full_key: str, target: RandomAccess, size: int, etag: str) -> int:
-        return self.parts.download(full_key, target, size, etag, _refuse_packed).size
+        try:
+            return self.parts.download(full_key, target, size, etag, _refuse_packed).size
+        except IntegrityError as error:
+            if not error.retryable:
+                raise
+        try:
+            return self.parts.download(full_key, target, size, etag, _refuse_packed).size
+        except IntegrityError as error:
+            error.method, error.uri, error.attempts = "GET", self.client.uri(full_key), 2
+            raise
 
     def _get_in_one(self, full_key: str, target: Target, unless_sha256: str | None, most: int | None) -> int | None:
         flow: list[_Flow] = []
@@ -235,7 +244,7 @@ class Objects(NamedTuple):
         if limit is not None:
             yield from self.client.list_objects(full_prefix, limit=limit)
             return
-        from timetrace.storage.segments import list_pages
+        from timetrace.storage.remote import list_pages
 
         for page in list_pages(self.client, full_prefix):
             yield from page

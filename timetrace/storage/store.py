@@ -22,8 +22,7 @@ from timetrace.storage.workers import Threads, is_fatal
 
 if TYPE_CHECKING:
     from timetrace.s3.multipart import Upload
-    from timetrace.storage.mirror import Mirror
-    from timetrace.storage.options import SyncOptions
+    from timetrace.storage.mirror import Mirror, SyncOptions
 
 # What only some commands need is imported where it is used: a start takes as long as several requests.
 PathLike = str | os.PathLike[str]
@@ -170,7 +169,7 @@ class S3Store:
 
         The options are those of `sync_upload`; with `create_only` a key that exists fails.
         """
-        from timetrace.storage.creation import Creator
+        from timetrace.storage.guards import Creator
 
         put = Creator(self._objects).put if create_only else self._objects.put
 
@@ -237,7 +236,7 @@ class S3Store:
     def stale_uploads(self, older_than: timedelta = timedelta(days=1)) -> Iterator[Upload]:
         """Multipart uploads that were begun so long ago and neither completed nor aborted."""
         from timetrace.s3.client import utc_now
-        from timetrace.storage.uploads import begun_before
+        from timetrace.storage.parts import begun_before
 
         below = keys.join(self.prefix, "")
         for upload in begun_before(self._objects.client, below, utc_now() - older_than):
@@ -279,9 +278,9 @@ class S3Store:
         `create_only` never replaces an object; `verify` copies nothing, reads everything on both sides and compares.
         `jobs` is how many files are on their way at once (None: as many as the connection is good for).
         """
+        from timetrace.storage.keys import Patterns
+        from timetrace.storage.mirror import SyncOptions
         from timetrace.storage.mirror_up import Upload
-        from timetrace.storage.options import SyncOptions
-        from timetrace.storage.patterns import Patterns
 
         root = os.fspath(local_dir)
         if not os.path.isdir(root):
@@ -322,9 +321,9 @@ class S3Store:
         No key leaves the folder: one that would is refused, named in the report, and does not stop the others.
         The options are those of `sync_upload`; `delete` removes cassettes from the folder that the bucket lacks.
         """
+        from timetrace.storage.keys import Patterns
+        from timetrace.storage.mirror import SyncOptions
         from timetrace.storage.mirror_down import Download
-        from timetrace.storage.options import SyncOptions
-        from timetrace.storage.patterns import Patterns
 
         options = SyncOptions(
             dry_run=dry_run,
