@@ -38,7 +38,7 @@ S3_ROOMS = {
     "retry": set[str](),
     "http": {"endpoint"},
     "credentials": {"forks", "profiles"},
-    "failure": {"document", "http"},
+    "failure": {"document", "endpoint", "http"},
     "operations": {"document", "endpoint", "http"},
     "listing": {"document", "endpoint", "http", "operations"},
     "multipart": {"document", "endpoint", "http", "listing", "operations"},

@@ -56,7 +56,8 @@ def test_a_request_error_says_what_failed_why_and_what_to_do() -> None:
     error = errors.SignatureError(403, "SignatureDoesNotMatch", request_id="4F2")
     error.method, error.uri = "GET", "s3://traces/api/a.json"
     assert str(error) == (
-        "GET s3://traces/api/a.json: 403 SignatureDoesNotMatch (request 4F2): check AWS_SECRET_ACCESS_KEY"
+        "GET s3://traces/api/a.json: 403 SignatureDoesNotMatch (request 4F2): "
+        "check AWS_SECRET_ACCESS_KEY, and that it belongs to AWS_ACCESS_KEY_ID"
     )
 
 

@@ -7,9 +7,8 @@ from collections.abc import Iterable
 
 # Controls, marks and overrides of writing direction, line and paragraph separators, lone surrogates,
 # the byte-order mark and interlinear annotation. Joiners (U+200C, U+200D) stay: Persian and emoji need them.
-_UNSEEN = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb]"
-)
+# These patterns are compiled when they are first needed: few runs do.
+_UNSEEN = "[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb]"
 
 
 def visible(text: str) -> str:
@@ -17,7 +16,7 @@ def visible(text: str) -> str:
 
     `\x1b` is a control character or, from `\x80` on, a byte that is not UTF-8; others are `\u202e`.
     """
-    return text if text.isprintable() else _UNSEEN.sub(_escaped, text)
+    return text if text.isprintable() else re.sub(_UNSEEN, _escaped, text)
 
 
 def _escaped(match: re.Match[str]) -> str:
@@ -30,7 +29,7 @@ def _escaped(match: re.Match[str]) -> str:
 REDACTED = "[redacted]"
 # What is shorter is no secret, and may be part of any word: test servers take `test`.
 _SHORTEST_SECRET = 8
-_AUTHORIZATION = re.compile(r"\b(Basic|Bearer)[ +]+[A-Za-z0-9+/=_.~-]{8,}", re.IGNORECASE)
+_AUTHORIZATION = r"(?i)\b(Basic|Bearer)[ +]+[A-Za-z0-9+/=_.~-]{8,}"
 
 
 def redacted(text: str, secrets: Iterable[str]) -> str:
@@ -39,4 +38,4 @@ def redacted(text: str, secrets: Iterable[str]) -> str:
         if len(secret) >= _SHORTEST_SECRET:
             for form in (secret, secret.replace("/", "%2F").replace("+", "%2B").replace("=", "%3D")):
                 text = text.replace(form, REDACTED)
-    return _AUTHORIZATION.sub(rf"\1 {REDACTED}", text)
+    return re.sub(_AUTHORIZATION, rf"\1 {REDACTED}", text)

@@ -5,31 +5,26 @@ from __future__ import annotations
 import argparse
 import ctypes
 import gc
-import hashlib
 import os
 import random
-import shutil
 import tempfile
 import threading
 import time
-import traceback
 from collections import Counter
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from endurance.places import BUCKET, Wrong, give_up, surroundings
+from endurance.users import Users, content, expect
 from tests.servers import cache, seaweedfs, toxiproxy
 from tests.servers.process import Process
 from tests.servers.server import Server
 from tests.servers.toxiproxy import Toxiproxy
-from timetrace.errors import NoSuchKeyError
 from timetrace.storage import S3Config, S3Store
 
 KEEP_ALIVE = 3  # seconds after which the server closes what is idle
 PHASE = 4.0  # seconds, or less in a short run
-LARGE = 6_000_000  # bytes: more than a part
 PROXY = "soak"
 # Kind and attributes of what the proxy does to connections for a while, and the share of them.
 TOXICS: tuple[tuple[str, float, dict[str, Any]], ...] = (
@@ -53,20 +48,6 @@ class Use(NamedTuple):
         return f"{self.memory / 1000:.1f} MB of memory, {self.files} open files, {self.threads} threads"
 
 
-class Content(NamedTuple):
-    """What an object has to be, without the bytes: they would hide what the store holds on to."""
-
-    size: int
-    sha256: str
-
-
-Held = dict[str, Content]
-
-
-def content(data: bytes) -> Content:
-    return Content(len(data), hashlib.sha256(data).hexdigest())
-
-
 def use() -> Use:
     gc.collect()
     with suppress(AttributeError):  # what the C library keeps of what was given back to it is not what is meant
@@ -75,114 +56,6 @@ def use() -> Use:
         pages = int(file.read().split()[1])
     memory = pages * os.sysconf("SC_PAGE_SIZE") // 1024
     return Use(memory, len(os.listdir("/proc/self/fd")), threading.active_count())
-
-
-class Users:
-    """Threads that each do at random what a user does, and know what their own objects have to be."""
-
-    def __init__(self, store: S3Store, count: int, folder: Path, seed: int) -> None:
-        self.done: Counter[str] = Counter()
-        self.errors: list[str] = []
-        self._store = store
-        self._folder = folder
-        self._over = threading.Event()
-        self._at_work = threading.Event()
-        self._at_work.set()
-        self.held: list[Held] = [{} for _ in range(count)]
-        self._threads = [
-            threading.Thread(target=self._work, args=(number, random.Random(seed * 1000 + number)))
-            for number in range(count)
-        ]
-
-    def start(self) -> None:
-        for thread in self._threads:
-            thread.start()
-
-    def pause(self, seconds: float) -> Use:
-        """Nobody begins anything for that long. What is held on to then."""
-        self._at_work.clear()
-        time.sleep(seconds)
-        held = use()
-        self._at_work.set()
-        return held
-
-    def end(self) -> None:
-        self._over.set()
-        self._at_work.set()
-        for thread in self._threads:
-            thread.join()
-
-    def _work(self, number: int, chance: random.Random) -> None:
-        ways: list[Callable[[str, Held, random.Random], None]]
-        ways = [self.put, self.get, self.stat, self.delete, self.list, self.sync, self.large]
-        while not self._over.is_set():
-            self._at_work.wait()
-            (way,) = chance.choices(ways, weights=(30, 30, 10, 10, 10, 2, 0.3))
-            try:
-                way(f"user-{number:02}", self.held[number], chance)
-                self.done[way.__name__] += 1
-            except Exception as error:
-                self.errors.append(f"{way.__name__}: {''.join(traceback.format_exception_only(error)).strip()}")
-
-    def put(self, home: str, held: Held, chance: random.Random) -> None:
-        # A name is used once. No store tells in which order two writes of one name arrive if an answer was lost.
-        key, data = f"{home}/{chance.getrandbits(48):012x}.json", chance.randbytes(int(10 ** chance.uniform(3, 5)))
-        self._store.write_bytes(key, data)
-        held[key] = content(data)
-        if len(held) > 40:
-            self.delete(home, held, chance)
-
-    def get(self, home: str, held: Held, chance: random.Random) -> None:
-        if held:
-            key = chance.choice([*held])
-            _expect(content(self._store.read_bytes(key)) == held[key], f"{key} is not what was stored")
-
-    def stat(self, home: str, held: Held, chance: random.Random) -> None:
-        if held:
-            key = chance.choice([*held])
-            _expect(self._store.stat(key).size == held[key].size, f"{key} has another size")
-        _expect(not self._store.exists(f"{home}/never.json"), "there is what never was")
-
-    def delete(self, home: str, held: Held, chance: random.Random) -> None:
-        if held:
-            key = chance.choice([*held])
-            self._store.delete(key)
-            del held[key]
-            try:
-                self._store.read_bytes(key)
-            except NoSuchKeyError:
-                return
-            raise Wrong(f"{key} is there after it was deleted")
-
-    def list(self, home: str, held: Held, chance: random.Random) -> None:
-        _expect(sorted(self._store.list(f"{home}/")) == sorted(held), f"{home}/ is listed wrong")
-
-    def sync(self, home: str, held: Held, chance: random.Random) -> None:
-        """All of a user's objects down; one is changed, and goes up and away again."""
-        folder = self._folder / home
-        report = self._store.sync_download(folder, home, jobs=2)
-        _expect(report.ok, f"sync down: {[item.reason for item in report.failed]}")
-        found = {f"{home}/{path.name}": content(path.read_bytes()) for path in folder.iterdir()}
-        _expect({key: found.get(key) for key in held} == held, f"{home}/ came down wrong")
-        key = f"{home}/{chance.getrandbits(48):012x}.json"
-        shutil.rmtree(folder)
-        folder.mkdir()
-        (folder / key.rpartition("/")[2]).write_bytes(b"synced")
-        report = self._store.sync_upload(folder, home, jobs=2)
-        _expect(report.ok, f"sync up: {[item.reason for item in report.failed]}")
-        held[key] = content(b"synced")
-        shutil.rmtree(folder)
-
-    def large(self, home: str, held: Held, chance: random.Random) -> None:
-        key, data = f"{home}-large/{chance.getrandbits(48):012x}.bin", chance.randbytes(1_000) * (LARGE // 1_000)
-        self._store.write_bytes(key, data)
-        _expect(self._store.read_bytes(key) == data, f"{key} is not what was stored")
-        self._store.delete(key)
-
-
-def _expect(fact: bool, otherwise: str) -> None:
-    if not fact:
-        raise Wrong(otherwise)
 
 
 class Keys:
@@ -284,9 +157,9 @@ def soak(
             raise Wrong(f"{len(crowd.errors)} errors reached their callers: {crowd.errors[:5]}")
         held = {key: data for home in crowd.held for key, data in home.items()}
         listed = {key for key in store.list() if "-large/" not in key}
-        _expect(listed == held.keys(), "at the end the keys are not those that they have to be")
+        expect(listed == held.keys(), "at the end the keys are not those that they have to be")
         for key, data in held.items():
-            _expect(content(store.read_bytes(key)) == data, f"at the end {key} is not what was stored")
+            expect(content(store.read_bytes(key)) == data, f"at the end {key} is not what was stored")
     outcome = Outcome(
         time.monotonic() - started,
         users,
@@ -300,10 +173,10 @@ def soak(
     )
     print(outcome, flush=True)
     warm, end = outcome.warm, outcome.end
-    _expect(end.memory < warm.memory * 1.1 + 4_000, "memory grows")
-    _expect(end.files < warm.files * 1.5 + 8, "open files grow")
-    _expect(end.threads < warm.threads * 1.5 + 8, "threads grow")
-    _expect(outcome.closed[1:] == before[1:], "the closed store holds on to something")
+    expect(end.memory < warm.memory * 1.1 + 4_000, "memory grows")
+    expect(end.files < warm.files * 1.5 + 8, "open files grow")
+    expect(end.threads < warm.threads * 1.5 + 8, "threads grow")
+    expect(outcome.closed[1:] == before[1:], "the closed store holds on to something")
     return outcome
 
 
@@ -327,8 +200,13 @@ def _weather(
         toxics["none"] += 1
         time.sleep(length / 2)
         if phase % 3 == 0:
-            at_rest.append(crowd.pause(KEEP_ALIVE + 2))
-    return toxics, [*at_rest, crowd.pause(KEEP_ALIVE + 2)]
+            at_rest.append(_held_at_rest(crowd))
+    return toxics, [*at_rest, _held_at_rest(crowd)]
+
+
+def _held_at_rest(crowd: Users) -> Use:
+    with crowd.pause(KEEP_ALIVE + 2):
+        return use()
 
 
 def main() -> None:

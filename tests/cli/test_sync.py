@@ -85,7 +85,7 @@ def test_hostile_keys_are_refused_by_name_and_the_rest_comes(
     run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keys = ["cassettes/../../up.json", "cassettes//etc/passwd.json", "cassettes/a.json", "cassettes/x\x1b]0;x/./b.json"]
-    with Scripted([listing(*keys), answer(200, b"1")]) as server:
+    with Scripted([listing(*keys), answer(200, b"1", ["ETag: e"])]) as server:
         monkeypatch.setenv("TIMETRACER_S3_ENDPOINT", server.url)
         ran = run("sync down -d in -b bucket")
     assert ran.code == 1

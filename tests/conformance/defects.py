@@ -36,7 +36,9 @@ _LONG_PART = "'s' * 256"
 SEAWEEDFS = {
     "order of listings": "out of order",
     "a damaged body": "stored",  # and found when it is read
-    "an unknown session token": "InvalidAccessKeyError 403: check AWS_ACCESS_KEY_ID",
+    "an unknown session token": (
+        "InvalidAccessKeyError 403: check AWS_ACCESS_KEY_ID, and that it is not swapped with AWS_SECRET_ACCESS_KEY"
+    ),
     "hostile keys that are stored": "",
     **_refused("400 InvalidRequest", *_DOTS, *_DOTS_IN_ROOT),
     **_refused("400 KeyTooLongError", _LONG_PART),
@@ -110,7 +112,9 @@ VERSITYGW = {
 }
 
 SWIFT = {
-    "an unknown access key": "SignatureError 403: check AWS_SECRET_ACCESS_KEY",
+    "an unknown access key": (
+        "SignatureError 403: check AWS_SECRET_ACCESS_KEY, and that it belongs to AWS_ACCESS_KEY_ID"
+    ),
     "an unknown session token": "none",
     "an anonymous list": "PreconditionFailedError 412: the object exists, or is another than was expected",
     "an anonymous read": "S3Error 400: ",
@@ -134,7 +138,7 @@ RCLONE = {
     "an unknown session token": "none",
     "an anonymous list": "S3Error 400: ",
     "an anonymous read": "S3Error 400: ",
-    "a wrong clock, not corrected": "AccessDeniedError 400: ask for the permission to do this on that key",
+    "a wrong clock, not corrected": "AccessDeniedError 400: ask for the permission to put that key (s3:PutObject)",
     "an object that is not the expected one": "given all the same",
     "an expired presigned URL": "400",
     "a damaged body": "stored",

@@ -40,7 +40,11 @@ def _outcome(attempt: Callable[[], object]) -> str:
 
 
 def _signature(server: Server) -> str:
-    return expected(server, "a wrong secret", "SignatureError 403: check AWS_SECRET_ACCESS_KEY")
+    return expected(
+        server,
+        "a wrong secret",
+        "SignatureError 403: check AWS_SECRET_ACCESS_KEY, and that it belongs to AWS_ACCESS_KEY_ID",
+    )
 
 
 def test_a_wrong_secret_is_named(config: S3Config, server: Server, tmp_path: Path) -> None:
@@ -63,7 +67,8 @@ def test_a_large_upload_with_a_wrong_secret_is_a_refusal_and_no_broken_pipe(
 
 def test_an_unknown_access_key_is_named(config: S3Config, server: Server) -> None:
     with S3Store(config.replace(access_key=UNKNOWN, secret_key=SECRET)) as store:
-        wanted = expected(server, "an unknown access key", "InvalidAccessKeyError 403: check AWS_ACCESS_KEY_ID")
+        advice = "check AWS_ACCESS_KEY_ID, and that it is not swapped with AWS_SECRET_ACCESS_KEY"
+        wanted = expected(server, "an unknown access key", f"InvalidAccessKeyError 403: {advice}")
         assert _outcome(lambda: store.write("a.json", {})) == wanted
         assert _outcome(lambda: list(store.list())) == wanted
         assert _outcome(lambda: store.exists("a.json")) == wanted
@@ -81,10 +86,13 @@ def test_a_session_token_that_nobody_gave_is_named(config: S3Config, server: Ser
 def test_an_anonymous_request_is_refused(config: S3Config, server: Server, store: S3Store) -> None:
     store.write("a.json", {})
     with S3Store(config.replace(access_key=None, secret_key=None, no_sign_request=True)) as anonymous:
-        advice = "ask for the permission to do this on that key"
+        advice = "ask for the permission to list this bucket (s3:ListBucket)"
         listed = _outcome(lambda: list(anonymous.list()))
         assert listed == expected(server, "an anonymous list", f"AccessDeniedError 403: {advice}")
-        advice = "denied, or missing and this identity may not list: check the key, and the permission to get it"
+        advice = (
+            "denied, or missing and this identity may not list: check the key, and the permission to get it "
+            "(s3:GetObject)"
+        )
         got = _outcome(lambda: anonymous.read("a.json"))
         assert got == expected(server, "an anonymous read", f"AccessDeniedError 403: {advice}")
 

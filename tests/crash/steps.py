@@ -14,6 +14,8 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -34,19 +36,20 @@ class Deadly:
     """Stands in for `os`. Dies before call number `at`, after it, or half-way through it if it writes."""
 
     def __init__(self, at: int, moment: str, told: int) -> None:
-        self._left, self._moment, self._told = at, moment, told
+        self._at, self._moment, self._told = at, moment, told
+        self._numbers = count(1)  # several threads take one each
 
     def __getattr__(self, name: str) -> Any:
         call = getattr(os, name)
         return (lambda *args, **options: self._do(name, call, *args, **options)) if name in CALLS else call
 
     def _do(self, name: str, call: Callable[..., object], *args: Any, **options: Any) -> object:
-        self._left -= 1
-        if self._left:
+        if next(self._numbers) != self._at:
             return call(*args, **options)
         os.write(self._told, f"{self._moment} {name}".encode())
         if self._moment == "after":
-            call(*args, **options)
+            with suppress(OSError):
+                call(*args, **options)
         elif self._moment == "within" and name == "write":
             os.write(args[0], args[1][: len(args[1]) // 2])
         os.kill(os.getpid(), signal.SIGKILL)
@@ -81,8 +84,7 @@ def download(root: Path, way: str) -> None:
 
 def dying(root: Path, way: str, at: int, moment: str) -> Callable[[int], None]:
     def work(told: int) -> None:
-        for module in (partial, folder):
-            module.os = Deadly(at, moment, told)  # type: ignore[attr-defined]
+        partial.os = folder.os = Deadly(at, moment, told)  # type: ignore[assignment,attr-defined]
         download(root, way)
 
     return work

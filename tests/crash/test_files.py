@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -153,12 +154,6 @@ def in_place(path: Path, data: bytes) -> None:
         file.write(data)
 
 
-def piece_by_piece(path: Path, data: bytes) -> None:
-    with open(path, "wb", buffering=0) as file:
-        for start in range(0, len(data), 4096):
-            file.write(data[start : start + 4096])
-
-
 def renamed(path: Path, data: bytes) -> None:
     other = path.with_suffix(".new")
     other.write_bytes(data)
@@ -166,7 +161,7 @@ def renamed(path: Path, data: bytes) -> None:
 
 
 class TestChanges:
-    @pytest.mark.parametrize("write", [in_place, piece_by_piece, renamed])
+    @pytest.mark.parametrize("write", [in_place, renamed])
     def test_what_is_stored_is_a_version_that_was_written(
         self, remote: S3Store, tmp_path: Path, write: Callable[[Path, bytes], object]
     ) -> None:
@@ -185,6 +180,25 @@ class TestChanges:
             assert None not in stored
         assert remote.sync_upload(tmp_path).ok
         assert remote.read_bytes("a.json") == path.read_bytes()
+
+    def test_a_file_that_was_written_to_a_moment_ago_is_given_time_to_become_whole(
+        self, remote: S3Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        path, whole = tmp_path / "a.json", version(1, 60_000)
+        path.write_bytes(whole[:30_000])
+        os.utime(path, (path.stat().st_atime, time.time()))
+        pauses = []
+
+        def write_the_rest(seconds: float) -> None:
+            pauses.append(seconds)
+            if len(pauses) == 1:
+                with open(path, "ab") as file:
+                    file.write(whole[30_000:])
+
+        monkeypatch.setattr(time, "sleep", write_the_rest)
+        remote.upload(path)
+        assert remote.read_bytes("a.json") == whole
+        assert pauses[0] == 0.02
 
     def test_a_file_that_is_replaced_while_its_parts_are_sent_is_reported(
         self, environ: dict[str, str], tmp_path: Path

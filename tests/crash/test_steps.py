@@ -28,6 +28,7 @@ def deaths(request: pytest.FixtureRequest, environ: dict[str, str], tmp_path: Pa
     assert (done.returncode, done.stderr) == (0, "")
     *died, ended = [json.loads(line) for line in done.stdout.splitlines()]
     assert not ended["died"]
+    assert ended["left"]["new"] == sorted(NAMES), f"the run that came to its end: {ended}"
     assert all(death["died"] for death in died)
     # Whatever else is done to a file, these are what makes it appear.
     calls = {death["step"].partition(" ")[2] for death in died}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from timetrace import __version__
 from timetrace.text import visible
@@ -41,11 +41,11 @@ class _Parser(argparse.ArgumentParser):
         super().error(visible(message))
 
 
-def build_parser(*, repeat_common: bool = True) -> argparse.ArgumentParser:
+def build_parser(*, repeat_common: bool = True, wanted: Collection[str] | None = None) -> argparse.ArgumentParser:
     """The parser of `timetrace`.
 
     The common options stand before the verb or after it; without `repeat_common`, as the manual has it, they
-    are described once.
+    are described once. Only the verbs that are `wanted` get their options.
     """
     parser = _parser(
         _Parser,
@@ -68,10 +68,13 @@ def build_parser(*, repeat_common: bool = True) -> argparse.ArgumentParser:
     )
     s3.set_defaults(show_help=s3.print_help)
     verbs = s3.add_subparsers(dest="verb", title="commands", prog="timetrace s3", metavar="COMMAND")
-    for add in (_upload, _download, _list, _sync, _cat, _rm, _url, _cleanup):
-        verb = add(verbs.add_parser)
-        if repeat_common:
-            _add_common(verb)
+    for describe, add in _VERBS:
+        verb = describe(verbs.add_parser)
+        # To make the options of all takes as long as a request does.
+        if wanted is None or verb.prog.rpartition(" ")[2] in wanted:
+            add(verb)
+            if repeat_common:
+                _add_common(verb)
     _add_common(s3)
     return parser
 
@@ -95,7 +98,7 @@ def _verb(
 
 
 def _upload(make: Callable[..., argparse.ArgumentParser]) -> argparse.ArgumentParser:
-    verb = _verb(
+    return _verb(
         make,
         "upload",
         "PATH... [--key KEY]",
@@ -106,16 +109,18 @@ def _upload(make: Callable[..., argparse.ArgumentParser]) -> argparse.ArgumentPa
         "./cassettes/2026-01-15/POST__checkout__a91c.json",
         "./local.json --key 2026-01-15/POST__checkout__a91c.json",
     )
+
+
+def _add_upload(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("paths", nargs="+", metavar="PATH", help="a file or a folder")
     verb.add_argument("--key", help="store a single file under this key; s3://BUCKET/KEY adds no prefix")
     _add_patterns(verb, "of a folder, send")
     _add_storing(verb)
     _add_moving(verb)
-    return verb
 
 
 def _download(make: Callable[..., argparse.ArgumentParser]) -> argparse.ArgumentParser:
-    verb = _verb(
+    return _verb(
         make,
         "download",
         "KEY... [-o PATH]",
@@ -126,6 +131,9 @@ def _download(make: Callable[..., argparse.ArgumentParser]) -> argparse.Argument
         "2026-01-15/POST__checkout__a91c.json -o ./local.json",
         "2026-01-15/a.json 2026-01-16/b.json -o ./cassettes",
     )
+
+
+def _add_download(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("keys", nargs="+", metavar="KEY", help=KEY_HELP)
     verb.add_argument(
         "-o",
@@ -134,21 +142,22 @@ def _download(make: Callable[..., argparse.ArgumentParser]) -> argparse.Argument
         help="a file, a folder (one that exists, or with a slash at its end), or - for the standard output",
     )
     _add_moving(verb)
-    return verb
 
 
 def _list(make: Callable[..., argparse.ArgumentParser]) -> argparse.ArgumentParser:
-    verb = _verb(
+    return _verb(
         make, "list", "[-n N] [--long]", "print keys, one a line", "", "-n 50", "--prefix-filter 2026-01- --long"
     )
+
+
+def _add_list(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("-n", "--limit", type=_count, metavar="N", help="print N keys at most (default: all)")
     verb.add_argument("--prefix-filter", default="", metavar="TEXT", help="only keys that begin with TEXT")
     verb.add_argument("--long", action="store_true", help="print size in bytes, time (UTC) and key")
-    return verb
 
 
 def _sync(make: Callable[..., argparse.ArgumentParser]) -> argparse.ArgumentParser:
-    verb = _verb(
+    return _verb(
         make,
         "sync",
         "{up,down} -d DIR [--dry-run] [--delete]",
@@ -160,6 +169,9 @@ def _sync(make: Callable[..., argparse.ArgumentParser]) -> argparse.ArgumentPars
         "up -d ./cassettes --delete --exclude draft-*",
         "down -d ./cassettes --verify",
     )
+
+
+def _add_sync(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("direction", choices=("up", "down"), help="up: to the bucket; down: to the folder")
     verb.add_argument("-d", "--dir", required=True, help="the folder; down makes it if it is missing")
     verb.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
@@ -171,11 +183,10 @@ def _sync(make: Callable[..., argparse.ArgumentParser]) -> argparse.ArgumentPars
     _add_storing(verb, "up only: ")
     _add(verb, "--max-errors", "max_errors", metavar="N", help="stop once N files have failed")
     _add_moving(verb)
-    return verb
 
 
 def _cat(make: Callable[..., argparse.ArgumentParser]) -> argparse.ArgumentParser:
-    verb = _verb(
+    return _verb(
         make,
         "cat",
         "KEY",
@@ -184,12 +195,14 @@ def _cat(make: Callable[..., argparse.ArgumentParser]) -> argparse.ArgumentParse
         "held in memory; `download KEY -o -` prints large objects as they come.",
         "2026-01-15/POST__checkout__a91c.json",
     )
+
+
+def _add_cat(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("key", metavar="KEY", help=KEY_HELP)
-    return verb
 
 
 def _rm(make: Callable[..., argparse.ArgumentParser]) -> argparse.ArgumentParser:
-    verb = _verb(
+    return _verb(
         make,
         "rm",
         "KEY... [--yes]",
@@ -198,14 +211,16 @@ def _rm(make: Callable[..., argparse.ArgumentParser]) -> argparse.ArgumentParser
         "2026-01-15/POST__checkout__a91c.json",
         "2026-01-15/a.json 2026-01-16/b.json --yes",
     )
+
+
+def _add_rm(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("keys", nargs="+", metavar="KEY", help=KEY_HELP)
     verb.add_argument("-y", "--yes", action="store_true", help="do not ask; needed where there is no terminal")
     _add(verb, "-j", "--jobs", "jobs", metavar="N", help="N requests at once, each of up to 1000 keys")
-    return verb
 
 
 def _url(make: Callable[..., argparse.ArgumentParser]) -> argparse.ArgumentParser:
-    verb = _verb(
+    return _verb(
         make,
         "url",
         "KEY [--expires SECONDS]",
@@ -213,6 +228,9 @@ def _url(make: Callable[..., argparse.ArgumentParser]) -> argparse.ArgumentParse
         "\nNothing is sent: whether there is such a cassette shows when the URL is used.",
         "2026-01-15/POST__checkout__a91c.json --expires 600",
     )
+
+
+def _add_url(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("key", metavar="KEY", help=KEY_HELP)
     verb.add_argument(
         "--expires",
@@ -221,11 +239,10 @@ def _url(make: Callable[..., argparse.ArgumentParser]) -> argparse.ArgumentParse
         metavar="SECONDS",
         help="how long it is valid: 1 to 604800, which is 7 days (default: 3600)",
     )
-    return verb
 
 
 def _cleanup(make: Callable[..., argparse.ArgumentParser]) -> argparse.ArgumentParser:
-    verb = _verb(
+    return _verb(
         make,
         "cleanup",
         "[--older-than AGE] [--yes]",
@@ -234,9 +251,11 @@ def _cleanup(make: Callable[..., argparse.ArgumentParser]) -> argparse.ArgumentP
         "",
         "--older-than 7d --yes",
     )
+
+
+def _add_cleanup(verb: argparse.ArgumentParser) -> None:
     _add(verb, "--older-than", "age", default="1d", metavar="AGE", help="such as 30m, 12h, 7d (default: 1d)")
     verb.add_argument("-y", "--yes", action="store_true", help="remove them")
-    return verb
 
 
 def _add_patterns(verb: argparse.ArgumentParser, what: str) -> None:
@@ -272,6 +291,18 @@ def _add(verb: argparse.ArgumentParser, *names: str, **words: object) -> None:
         return getattr(arguments, value)(text)
 
     verb.add_argument(*options, type=read, **words)  # type: ignore[arg-type]
+
+
+_VERBS = (
+    (_upload, _add_upload),
+    (_download, _add_download),
+    (_list, _add_list),
+    (_sync, _add_sync),
+    (_cat, _add_cat),
+    (_rm, _add_rm),
+    (_url, _add_url),
+    (_cleanup, _add_cleanup),
+)
 
 
 def _count(text: str) -> int:

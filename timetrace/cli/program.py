@@ -32,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(argv: Sequence[str] | None, out: Output) -> int:
     try:
-        args = build_parser().parse_args(argv)
+        args = build_parser(wanted=sys.argv[1:] if argv is None else argv).parse_args(argv)
     except SystemExit as ended:  # argparse has printed what there is to say
         return int(ended.code or 0)
     if args.verb is None:

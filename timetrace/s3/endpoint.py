@@ -15,12 +15,7 @@ from timetrace.errors import ConfigError
 STYLES = ("auto", "path", "virtual")
 
 _PORTS = {"http": 80, "https": 443}
-# Older buckets, and other servers', may have capitals and underscores.
-_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]\Z")
-_HOST_LABEL_BUCKET = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]\Z")
-_REGION = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\Z")
-_HOST = re.compile(r"[a-z0-9_](?:[a-z0-9._-]*[a-z0-9_])?\.?\Z")
-_BASE_PATH = re.compile(r"(?:[A-Za-z0-9._~/-]|%[0-9A-F]{2})*\Z")
+_BASE_PATH = r"(?:[A-Za-z0-9._~/-]|%[0-9A-F]{2})*"
 
 
 class Endpoint(NamedTuple):
@@ -61,10 +56,10 @@ def parse_endpoint_url(url: str) -> Endpoint:
         raise ConfigError(f"the endpoint {_shown(url)} is neither http nor https")
     if "?" in url or "#" in url:
         raise ConfigError(f"the endpoint {_shown(url)} must not have a query or a fragment")
-    if not (_is_address(host) or (_HOST.match(host) and ".." not in host)) or port == 0:
+    if not (_is_address(host) or _is_host(host)) or port == 0:
         raise ConfigError(f"the endpoint {_shown(url)} has no valid host and port")
     path = parts.path.rstrip("/")
-    if not _BASE_PATH.match(path) or {".", ".."} & set(path.split("/")):
+    if (path and not re.fullmatch(_BASE_PATH, path)) or {".", ".."} & set(path.split("/")):
         raise ConfigError(f"the endpoint {_shown(url)} has a path that is not percent-encoded, or has dots for parts")
     return Endpoint(scheme, host, None if port == _PORTS[scheme] else port, path)
 
@@ -86,13 +81,39 @@ def _is_address(host: str) -> bool:
         return False
 
 
+# Plain string methods, where a pattern of its own would take longer to compile than a request to sign.
+
+
+def is_label(text: str) -> bool:
+    """Whether the text can be one part of a host's name."""
+    return 0 < len(text) <= 63 and "-" not in (text[0], text[-1]) and _consists(text, "-")
+
+
+def _is_host(text: str) -> bool:
+    name = text.removesuffix(".")
+    ends = name[:1] + name[-1:]
+    return bool(name) and text == text.lower() and _consists(name, "._-") and not {*ends} & {*".-"} and ".." not in text
+
+
+def _is_bucket(text: str) -> bool:
+    # Older buckets, and other servers', may have capitals and underscores.
+    return 3 <= len(text) <= 255 and (text[0] + text[-1]).isalnum() and _consists(text, "._-") and ".." not in text
+
+
+def _consists(text: str, marks: str) -> bool:
+    """Whether it is of ASCII letters, digits and these marks alone."""
+    for mark in marks:
+        text = text.replace(mark, "0")
+    return text.isascii() and text.isalnum()
+
+
 def check_bucket(bucket: str) -> None:
     """Raise ConfigError unless some server may have a bucket of this name."""
     if bucket.startswith("arn:"):
         raise ConfigError("the bucket is an ARN, which is not supported: give the bucket's name")
     if "/" in bucket:
         raise ConfigError(f"the bucket {bucket!a} holds a slash: give its name alone, and the rest as the prefix")
-    if not _BUCKET.match(bucket) or ".." in bucket:
+    if not _is_bucket(bucket):
         raise ConfigError(
             f"the bucket {bucket!a} is malformed: names have 3 to 63 lowercase letters, digits, dots and hyphens"
         )
@@ -100,7 +121,7 @@ def check_bucket(bucket: str) -> None:
 
 def check_region(region: str) -> None:
     """Raise ConfigError unless the region can be part of a host's name."""
-    if not _REGION.match(region):
+    if not is_label(region):
         raise ConfigError(f"the region {region!a} is malformed: check --region or TIMETRACER_S3_REGION")
 
 
@@ -118,7 +139,7 @@ def resolve_endpoint(
     else:
         server = parse_endpoint_url(endpoint_url)
     # A dot in the bucket would put its host outside of the certificate's wildcard.
-    fits = bool(_HOST_LABEL_BUCKET.match(bucket))
+    fits = len(bucket) >= 3 and bucket == bucket.lower() and is_label(bucket)
     if addressing_style == "path" or (addressing_style == "auto" and (endpoint_url is not None or not fits)):
         if addressing_style == "auto" and server.base_path.endswith(f"/{bucket}"):
             raise ConfigError(
@@ -128,7 +149,7 @@ def resolve_endpoint(
         return Endpoint(server.scheme, server.host, server.port, f"{server.base_path}/{bucket}")
     if _is_address(server.host):
         raise ConfigError(f"virtual-host style needs a host name, and {server.host} is an address: use path style")
-    if not fits and (server.scheme == "https" or not _HOST.match(bucket)):
+    if not fits and (server.scheme == "https" or not _is_host(bucket)):
         raise ConfigError(f"the bucket {bucket} cannot be part of a host's name: use path style")
     if server.host.startswith(f"{bucket}."):
         raise ConfigError(f"the endpoint's host {server.host} names the bucket already: leave it out there")

@@ -28,6 +28,7 @@ from timetrace.errors import (
     WrongRegionError,
 )
 from timetrace.s3 import document
+from timetrace.s3.endpoint import is_label
 from timetrace.s3.http import Headers, Request, Response, http_date
 from timetrace.text import redacted
 
@@ -77,12 +78,9 @@ _BY_STATUS: dict[int, tuple[str, type[S3Error]]] = {
     501: ("NotImplemented", UnsupportedError),
     503: ("SlowDown", ThrottledError),
 }
-_ORIGIN = re.compile(r"https?://[A-Za-z0-9.:\[\]-]{1,255}(?=[/?#]|\Z)")
-_LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\Z")
+_ORIGIN = r"https?://[A-Za-z0-9.:\[\]-]{1,255}(?=[/?#]|\Z)"
 # Servers repeat the key in their errors, and XML carries no control characters, not even escaped.
-_ILLEGAL = re.compile(
-    rb"[\x01-\x08\x0b\x0c\x0e-\x1f]|&#(?:x0*(?:[1-8bcef]|1[0-9a-f])|0*(?:[1-8]|1[124-9]|2[0-9]|3[01]));", re.I
-)
+_ILLEGAL = rb"(?i)[\x01-\x08\x0b\x0c\x0e-\x1f]|&#(?:x0*(?:[1-8bcef]|1[0-9a-f])|0*(?:[1-8]|1[124-9]|2[0-9]|3[01]));"
 _MISSING_OR_DENIED = (
     "denied, or missing and this identity may not list: check the key, and the permission to get it (s3:GetObject)"
 )
@@ -112,10 +110,10 @@ def error_from(request: Request, response: Response, secrets: Collection[str] = 
         named or f"HTTP {response.status}",
         message,
         request_id=_request_id(response.headers, secrets),
-        region=told if told and _LABEL.match(told) and redacted(told, secrets) == told else None,
+        region=told if told and is_label(told) and redacted(told, secrets) == told else None,
         hint=_redirected(response.headers.get("location", ""), secrets)
         or _hint(kind, request, response.status)
-        or ("" if named else _not_s3(request, response.status)),
+        or ("" if named or response.status != 400 else _not_s3(response.body)),
     )
     error.server_time = http_date(response.headers.get("date", ""))
     error.retry_after = _retry_after(response.headers.get("retry-after", ""), error.server_time)
@@ -140,7 +138,7 @@ def _named(body: bytes, secrets: Collection[str] = ()) -> tuple[str, str, str | 
     if not body.strip():
         return "", "", None
     try:
-        root = document.parse(_ILLEGAL.sub(b"?", body), "Error")
+        root = document.parse(re.sub(_ILLEGAL, b"?", body), "Error")
     except ResponseError:
         return "", "", None
     code, message = (redacted(document.text(root, tag), secrets) for tag in ("Code", "Message"))
@@ -153,16 +151,17 @@ def _request_id(headers: Headers, secrets: Collection[str]) -> str:
 
 def _redirected(location: str, secrets: Collection[str]) -> str:
     """Whereto, without the path, which may hold anything. It is told, and never followed."""
-    origin = _ORIGIN.match(location)
+    origin = re.match(_ORIGIN, location)
     if not origin:
         return ""
     return f"it redirects to {redacted(origin[0], secrets)}: if that is the server, give it as the endpoint"
 
 
-def _not_s3(request: Request, status: int) -> str:
-    if status == 400 and request.endpoint.scheme == "http":
+def _not_s3(body: bytes) -> str:
+    # Go's servers and nginx say so, in words of their own.
+    if b"https" in body[:1000].lower():
         return "that is no S3 error: check the endpoint's port, and whether it has to begin with https://"
-    return "that is no S3 error: check the endpoint, and that no proxy is in the way"
+    return ""
 
 
 def _hint(kind: type[S3Error], request: Request, status: int) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import suppress
 from http.client import HTTPException
 from threading import Lock
 from time import monotonic
@@ -115,10 +116,11 @@ class Transport:
 
     def close(self) -> None:
         """Close the idle connections. The transport can be used again."""
-        idle, self._idle = self._idle, {}
-        for links in idle.values():
-            for link in links:
-                link.close()
+        for links in [*self._idle.values()]:
+            while links:
+                # Taken out before it is closed: another thread may be taking the same one, to use it.
+                with suppress(IndexError):
+                    links.pop().close()
 
     def __del__(self) -> None:
         # A store that nobody closed shall not warn of its sockets in its user's tests.

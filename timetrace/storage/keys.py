@@ -98,12 +98,12 @@ def parse_uri(text: str) -> tuple[str, str] | None:
 
 
 # 11 + 16 + 4 = 31 bytes: it fits on every file system. With an accent: the probe of how names are folded.
-_TEMPORARY = re.compile("[.]timetrace-[0-9a-f]{16}(\u00e9|e\u0301)?[.]tmp", re.IGNORECASE)
+_TEMPORARY = "(?i)[.]timetrace-[0-9a-f]{16}(\u00e9|e\u0301)?[.]tmp"
 
 
 def is_temporary(name: str) -> bool:
     """Whether a file's name is one of those that a download has until it is complete."""
-    return name.startswith(".") and _TEMPORARY.fullmatch(name) is not None
+    return name.startswith(".") and re.fullmatch(_TEMPORARY, name) is not None
 
 
 def posix_refusal(key: str, name_max: int = 255) -> str | None:
@@ -121,7 +121,7 @@ def posix_refusal(key: str, name_max: int = 255) -> str | None:
     return _first(key, lambda part: _long(len(part.encode()), name_max, "bytes"))
 
 
-_WINDOWS_CHARACTERS = re.compile(r'[\x00-\x1f<>:"|?*\\]')
+_WINDOWS_CHARACTERS = r'[\x00-\x1f<>:"|?*\\]'
 # Devices, in any folder and whatever extension follows: Microsoft, "Naming Files, Paths, and Namespaces".
 _WINDOWS_DEVICES = frozenset(
     ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"]
@@ -167,7 +167,7 @@ def _part_refusal(part: str) -> str | None:
 
 
 def _windows_part_refusal(part: str) -> str | None:
-    forbidden = _WINDOWS_CHARACTERS.search(part)
+    forbidden = re.search(_WINDOWS_CHARACTERS, part)
     if forbidden:
         return f"Windows takes no {visible(forbidden[0])!r} in a name"
     if part[-1] in " .":
