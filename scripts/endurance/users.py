@@ -19,6 +19,9 @@ from timetrace.errors import NoSuchKeyError
 from timetrace.storage import S3Store
 
 LARGE = 6_000_000  # bytes: more than a part
+# An attempt whose answer was lost may still be at work in the server when the next one is done, and when the object
+# is deleted. No client can tell; so nothing is deleted that is younger than this, in seconds.
+SETTLED = 10.0
 
 
 class Content(NamedTuple):
@@ -43,6 +46,7 @@ class Users:
         self.errors: list[str] = []
         self._store = store
         self._folder = folder
+        self._stored_at: dict[str, float] = {}
         self._over = threading.Event()
         self._at_work = threading.Event()
         self._at_work.set()
@@ -83,11 +87,14 @@ class Users:
                 told = "".join(traceback.format_exception_only(error)).strip()
                 self.errors.append(f"{time.monotonic():.1f} {way.__name__} of user {number}: {told}")
 
+    def _hold(self, held: Held, key: str, data: bytes) -> None:
+        held[key], self._stored_at[key] = content(data), time.monotonic()
+
     def put(self, home: str, held: Held, chance: random.Random) -> None:
         # A name is used once. No store tells in which order two writes of one name arrive if an answer was lost.
         key, data = f"{home}/{chance.getrandbits(48):012x}.json", chance.randbytes(int(10 ** chance.uniform(3, 5)))
         self._store.write_bytes(key, data)
-        held[key] = content(data)
+        self._hold(held, key, data)
         if len(held) > 40:
             self.delete(home, held, chance)
 
@@ -103,15 +110,17 @@ class Users:
         expect(not self._store.exists(f"{home}/never.json"), "there is what never was")
 
     def delete(self, home: str, held: Held, chance: random.Random) -> None:
-        if held:
-            key = chance.choice([*held])
-            self._store.delete(key)
-            del held[key]
-            try:
-                self._store.read_bytes(key)
-            except NoSuchKeyError:
-                return
-            raise Wrong(f"{key} is there after it was deleted")
+        settled = [key for key in held if self._stored_at[key] < time.monotonic() - SETTLED]
+        if not settled:
+            return
+        key = chance.choice(settled)
+        self._store.delete(key)
+        del held[key], self._stored_at[key]
+        try:
+            self._store.read_bytes(key)
+        except NoSuchKeyError:
+            return
+        raise Wrong(f"{key} is there after it was deleted")
 
     def list(self, home: str, held: Held, chance: random.Random) -> None:
         found = set(self._store.list(f"{home}/"))
@@ -130,7 +139,7 @@ class Users:
         (folder / key.rpartition("/")[2]).write_bytes(b"synced")
         report = self._store.sync_upload(folder, home, jobs=2)
         expect(report.ok, f"sync up: {[item.reason for item in report.failed]}")
-        held[key] = content(b"synced")
+        self._hold(held, key, b"synced")
         shutil.rmtree(folder)
 
     def large(self, home: str, held: Held, chance: random.Random) -> None:

@@ -9,7 +9,6 @@ from argparse import Namespace
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from timetrace.cli import sources
 from timetrace.cli.arguments import STDOUT, Addressed, addressed, config_of, target_file, target_folder, writable
 from timetrace.cli.output import ClosedPipeError, Output
 from timetrace.cli.reporter import Reporter
@@ -62,6 +61,8 @@ def _ended(reporter: Reporter) -> int:
 
 def upload(args: Namespace, out: Output) -> int:
     patterns = Patterns(args.include, args.exclude)
+    from timetrace.cli import sources
+
     found = sources.find(args.paths, args.key, patterns)
     config, keys = addressed(args, [args.key])[0] if args.key is not None else Addressed(config_of(args), [])
     items = [(path, key) for key, path in found.files.items()]

@@ -6,7 +6,6 @@ what another holds. Others ignore that an object is only to be created.
 
 from __future__ import annotations
 
-import re
 from threading import Lock
 from typing import TYPE_CHECKING, Protocol
 
@@ -23,16 +22,10 @@ if TYPE_CHECKING:
     from timetrace.s3.client import S3Client
     from timetrace.storage.content import Content
 
-_ODD = re.compile(r"\\|//|/\Z|\A/|(?:\A|/)\.\.?(?:/|\Z)")
-
 
 def refuse_alias(client: S3Client, full_key: str) -> None:
-    """Raise IntegrityError if the server takes the key for another one that exists. Asks only for odd keys."""
-    if _ODD.search(full_key):
-        _refuse_alias(client, full_key, keys.plain(full_key))
-
-
-def _refuse_alias(client: S3Client, full_key: str, plain: str) -> None:
+    """Raise IntegrityError if the server takes the odd key for another one that exists."""
+    plain = keys.plain(full_key)
     if plain in ("", full_key):
         return
     try:

@@ -65,6 +65,11 @@ def plain(key: str) -> str:
     return "/".join(parts)
 
 
+def is_odd(key: str) -> bool:
+    """Whether it is not `plain`, or may not be: it has an empty or dotted part, or a backslash."""
+    return any(mark in f"/{key}/" for mark in ("//", "\\", "/./", "/../"))
+
+
 def is_date(name: str) -> bool:
     """Whether a folder's name is a day of the calendar, YYYY-MM-DD."""
     if not re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", name):

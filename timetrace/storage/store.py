@@ -13,7 +13,7 @@ from timetrace.errors import ConfigError, InvalidKeyError, RefusedKeyError, Time
 from timetrace.s3.listing import ObjectSummary
 from timetrace.s3.operations import GetObject, ObjectStat
 from timetrace.s3.sigv4 import MAX_EXPIRES
-from timetrace.storage import cassettes, content, keys
+from timetrace.storage import content, keys
 from timetrace.storage.config import MAX_CONCURRENCY, S3Config, resolve
 from timetrace.storage.connect import connect
 from timetrace.storage.partial import open_target
@@ -103,10 +103,14 @@ class S3Store:
 
     def read(self, key: str) -> Any:
         """The value of a JSON cassette (`.json`, or gzipped with `.gz`); CassetteError says where it is broken."""
+        from timetrace.storage import cassettes
+
         return cassettes.decode(key, self.read_bytes(key))
 
     def write(self, key: str, data: Any) -> str:
         """Store `data` as JSON (gzipped if `key` ends in `.gz`) and return the key; CassetteError if it is none."""
+        from timetrace.storage import cassettes
+
         return self.write_bytes(key, cassettes.encode(key, data))
 
     def read_bytes(self, key: str) -> bytes:
