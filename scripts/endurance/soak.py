@@ -100,7 +100,8 @@ class Outcome(NamedTuple):
 
     @property
     def warm(self) -> Use:
-        return self.at_rest[len(self.at_rest) // 5]
+        """Half-way: threads, connections and the allocator take minutes to have met their largest."""
+        return self.at_rest[len(self.at_rest) // 2]
 
     @property
     def end(self) -> Use:
@@ -186,7 +187,7 @@ def _weather(
     """What the proxy does, phase by phase, until the time is over; and what is held on to in each of the pauses."""
     toxics, at_rest = Counter[str](), list[Use]()
     phase, order, length = 0, list(TOXICS), min(PHASE, seconds / 15)
-    while (now := time.monotonic() - started) < seconds:
+    while (now := time.monotonic() - started) < seconds and not crowd.errors:
         if now > seconds / 3 * (keys.replaced + 1) and keys.replaced < 2:
             keys.replace()
         if phase % len(order) == 0:

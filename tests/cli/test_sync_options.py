@@ -13,6 +13,7 @@ import pytest
 from tests.bucket import Bucket
 from tests.cli.conftest import Run
 from tests.scripted import error
+from tests.subprocesses import unmeasured
 from timetrace.storage import S3Config, S3Store
 
 Make = Callable[..., None]
@@ -309,7 +310,7 @@ def test_folder_that_cannot_be_written_to_ends_it_before_anything_is_sent(tmp_pa
             os.chmod(parent, 0o755)
         done = subprocess.run(
             [sys.executable, "-c", program, "s3", *command.format(folder).split(), *at],
-            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+            env=unmeasured(),
             capture_output=True,
             text=True,
         )

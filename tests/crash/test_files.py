@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from tests.subprocesses import unmeasured
 from timetrace.cli import main
 from timetrace.storage import S3Config, S3Store
 from timetrace.storage.report import SyncItem
@@ -26,7 +27,7 @@ ROOT = Path(__file__).parents[2]
 def as_user(*args: object) -> dict[str, Any]:
     done = subprocess.run(
         [sys.executable, "-m", "tests.crash.user", *map(str, args)],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env=unmeasured(),
         cwd=os.sep,
         capture_output=True,
         text=True,
@@ -116,6 +117,13 @@ class TestNoRoom:
         (small_disk / "ballast").unlink()
         assert remote.sync_download(small_disk).transferred == 1
         assert (small_disk / "a.json").read_bytes() == content("a.json", 400_000)
+
+    def test_a_disk_that_may_only_be_read_ends_the_sync(self, remote: S3Store, small_disk: Path) -> None:
+        put(remote, "a.json")
+        subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+        with pytest.raises(OSError, match="Read-only file system"):
+            remote.sync_download(small_disk)
+        assert names(small_disk) == []
 
 
 @pytest.fixture

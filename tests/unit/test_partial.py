@@ -347,3 +347,24 @@ class TestTheBareTarget:
         for step in (bare.restart, bare.commit, bare.discard):
             with pytest.raises(NotImplementedError):
                 step()
+
+
+def test_the_end_of_the_process_leaves_no_temporary_file(tmp_path: Path) -> None:
+    program = (
+        "import os, sys, threading\n"
+        "from timetrace.storage.partial import open_target\n"
+        "def work():\n"
+        "    with open_target(sys.argv[1]) as target:\n"
+        "        target.write(b'half')\n"
+        "        begun.set()\n"
+        "        threading.Event().wait()\n"
+        "begun = threading.Event()\n"
+        "threading.Thread(target=work, daemon=True).start()\n"
+        "begun.wait()\n"
+        "print(os.listdir(os.path.dirname(sys.argv[1])))\n"
+    )
+    path = tmp_path / "a.json"
+    done = subprocess.run([sys.executable, "-c", program, str(path)], capture_output=True, text=True, timeout=30)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert ".timetrace-" in done.stdout
+    assert list(tmp_path.iterdir()) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import errno
 import os
 import re
@@ -97,6 +98,20 @@ class Target:
         self.discard()
 
 
+_unfinished: set[PartialFile] = set()
+
+
+def _discard_all() -> None:
+    """What worker threads leave that the end of the process cuts off, as after Ctrl-C against a silent server."""
+    for target in _unfinished.copy():
+        target.discard()
+
+
+atexit.register(_discard_all)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_unfinished.clear)  # they are the parent's
+
+
 class PartialFile(Target):
     """A file that has a temporary name beside its own, and mode 0600, until `commit()`.
 
@@ -114,6 +129,7 @@ class PartialFile(Target):
         self._empty = True
         self._lock = Lock()
         super().__init__(fd, path)
+        _unfinished.add(self)
 
     @property
     def anywhere(self) -> PartialFile:
@@ -181,9 +197,11 @@ class PartialFile(Target):
             self.discard()
             raise self._refusal(folder, error) or located(error, self._path) from error
         self._folder = None
+        _unfinished.discard(self)
 
     def discard(self) -> None:
         folder, self._folder = self._folder, None
+        _unfinished.discard(self)
         if folder is None:
             return
         try:
