@@ -23,7 +23,7 @@ def test_options_that_make_no_sense_are_an_error_that_says_what_to_leave_out(
     options: dict[str, Any], told: str
 ) -> None:
     with pytest.raises(ConfigError, match=told):
-        SyncOptions(**options)
+        SyncOptions(**options).checked()
 
 
 @pytest.mark.parametrize(
@@ -37,5 +37,5 @@ def test_options_that_make_no_sense_are_an_error_that_says_what_to_leave_out(
     ],
 )
 def test_options_that_go_together_are_taken(options: dict[str, Any]) -> None:
-    made = SyncOptions(**options)
+    made = SyncOptions(**options).checked()
     assert {name: getattr(made, name) for name in options} == options

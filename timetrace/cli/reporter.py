@@ -46,6 +46,8 @@ class Reporter:
             return
         self._seen += 1
         self._tally.add(item)
+        if item.action == "skip" and not self._out.as_json:
+            return
         uri = self.uri(item.key)
         told = explain_item(item, uri) if item.action in ("fail", "refuse") else ""
         if told:

@@ -41,7 +41,10 @@ def payload_hash(request: Request) -> str:
 def canonical_request(method: str, path: str, query: str, headers: Headers, payload: str) -> tuple[str, str]:
     """The canonical request and its list of signed headers; `query` is canonical already."""
     names = sorted(headers)
-    lines = "".join([f"{name}:{' '.join(headers[name].split())}\n" for name in names])
+    lines = "".join([f"{name}:{headers[name]}\n" for name in names])
+    if any(stray in lines for stray in ("  ", ": ", " \n", "\t")):
+        # Blanks around a value do not count, and several are one. Hardly any value has them.
+        lines = "".join([f"{name}:{' '.join(headers[name].split())}\n" for name in names])
     signed = ";".join(names)
     return f"{method}\n{path}\n{query}\n{lines}\n{signed}\n{payload}", signed
 

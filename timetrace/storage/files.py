@@ -34,6 +34,16 @@ def read_stable(path: str | os.PathLike[str]) -> bytes:
     raise OSError(errno.EBUSY, f"changed while it was read, {READ_ATTEMPTS} times over", path)
 
 
+def read_whole(path: str, size: int) -> bytes | None:
+    """A file of this size, to be compared; None if it has another. OSError as open() has it."""
+    fd = os.open(path, _READ)
+    try:
+        data = os.read(fd, size + 1)
+    finally:
+        os.close(fd)
+    return data if len(data) == size else None
+
+
 def _read_once(path: str) -> bytes | None:
     fd = os.open(path, _READ)
     try:

@@ -8,8 +8,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
 from io import FileIO
+from typing import NamedTuple
 
 from timetrace.errors import ConfigError, RefusedKeyError, TimetraceError
 from timetrace.storage import content, deletion, keys, packing, remote
@@ -25,8 +25,7 @@ PAGES_AHEAD = 2
 STEPS_AHEAD = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class SyncOptions:
+class SyncOptions(NamedTuple):
     """The options of `sync_upload` and `sync_download`, which document them."""
 
     dry_run: bool = False
@@ -39,26 +38,30 @@ class SyncOptions:
     max_errors: int | None = None
     patterns: Patterns = CASSETTES
 
-    def __post_init__(self) -> None:
+    def checked(self) -> SyncOptions:
+        """The same; ConfigError if they make no sense, alone or together."""
         if self.max_errors is not None and self.max_errors < 1:
             raise ConfigError(f"max_errors is {self.max_errors}: it must be 1 or more, or left out for no end")
         if self.verify and (self.delete or self.dry_run or self.create_only):
             raise ConfigError("verify only reads and compares: leave out delete, dry_run and create_only")
         if self.create_only and self.delete:
             raise ConfigError("create_only and delete contradict each other: leave one out")
+        return self
 
 
-@dataclass
 class Mirror:
     """One sync between the folder `root` and what lies below `prefix`, a full key prefix or empty."""
 
-    objects: Objects
-    root: str
-    prefix: str
-    tally: Tally
-    threads: Threads
-    options: SyncOptions
-    left_out: set[str] = field(default_factory=set)
+    def __init__(
+        self, objects: Objects, root: str, prefix: str, tally: Tally, threads: Threads, options: SyncOptions
+    ) -> None:
+        self.objects = objects
+        self.root = root
+        self.prefix = prefix
+        self.tally = tally
+        self.threads = threads
+        self.options = options
+        self.left_out: set[str] = set()
 
     def run(self) -> None:
         try:
@@ -81,6 +84,10 @@ class Mirror:
         """Do what the step asks for, and tell what came of it."""
         raise NotImplementedError
 
+    def is_equal(self, step: Step) -> bool:
+        """Whether a local file's MD5 is the object's ETag; both have one size."""
+        raise NotImplementedError
+
     def delete(self, extras: Sequence[Step]) -> None:
         """Remove from the target what the source does not have."""
         raise NotImplementedError
@@ -94,13 +101,25 @@ class Mirror:
 
     def _run_streaming(self) -> None:
         def wanted(sort: bool) -> Iterator[Step]:
-            return (step for step in self._planned(sort) if step.kind != "extra")
+            return (step for step in self._planned(sort) if step.kind != "extra" and not self._is_skipped(step))
 
         try:
             self._carry_out(wanted(self.options.dry_run))
         except OutOfOrderError:
             self.tally.start_over()
             self._carry_out(wanted(True))
+
+    def _is_skipped(self, step: Step) -> bool:
+        """Most files of most syncs are equal. To hand each to a thread takes longer than to see that here."""
+        if step.kind != "compare" or self.options.verify:
+            return False
+        try:
+            equal = self.is_equal(step)
+        except (OSError, RefusedKeyError):
+            return False  # told when it is settled
+        if equal:
+            self.tally.add(self.item("skip", step.key, size=step.source.size if step.source else 0))
+        return equal
 
     def _run_with_deletions(self) -> None:
         try:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from io import FileIO
 from typing import cast
 
 from timetrace.errors import RefusedKeyError
 from timetrace.s3.listing import ObjectSummary
+from timetrace.s3.operations import is_md5
 from timetrace.storage import content, keys, packing
 from timetrace.storage.folder import Folder
 from timetrace.storage.mirror import Mirror, is_packed_there
@@ -17,8 +17,9 @@ from timetrace.storage.report import SyncItem
 from timetrace.storage.sync import Entry, Step, plan
 
 
-@dataclass
 class Download(Mirror):
+    """`folder` is None where a dry run, or a comparison, finds none."""
+
     folder: Folder | None = None
 
     def run(self) -> None:
@@ -37,11 +38,16 @@ class Download(Mirror):
             return plan(remote_side, (), refuse=lambda key: keys.refusal(key, windows=os.name == "nt"))
         return plan(remote_side, self.local(), refuse=self.folder.refusal, fold=self.folder.fold)
 
+    def is_equal(self, step: Step) -> bool:
+        etag = cast(Entry, step.source).etag
+        if self.folder is None or not is_md5(etag):
+            return False
+        with self.folder.open(step.key) as file:
+            return content.md5_of(content.pieces(file)) == etag
+
     def settle(self, step: Step) -> SyncItem:
         there = cast(Entry, step.source)
         sha256 = None
-        if step.kind == "compare" and self.folder is not None and _has_md5(self.folder, step.key, there.etag):
-            return self.item("skip", step.key, size=there.size)
         # What is larger there than here, and not for being packed, is other content.
         if self.folder is not None and step.target is not None and there.size <= packing.most(step.target.size):
             hashes, sha256 = self._look(self.folder, step.key, there)
@@ -95,8 +101,3 @@ class Download(Mirror):
                 self.tally.add(self.item("fail", step.key, reason=str(error), error=error))
                 continue
             self.tally.add(self.item("delete", step.key))
-
-
-def _has_md5(folder: Folder, key: str, etag: str) -> bool:
-    with folder.open(key) as file:
-        return content.md5_of(content.pieces(file)) == etag

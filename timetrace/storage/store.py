@@ -300,7 +300,7 @@ class S3Store:
             create_only=create_only,
             max_errors=max_errors,
             patterns=Patterns(include, exclude),
-        )
+        ).checked()
         return self._mirror(Upload, root, remote_prefix, options, jobs, on_result, on_progress)
 
     def sync_download(
@@ -337,7 +337,7 @@ class S3Store:
             verify=verify,
             max_errors=max_errors,
             patterns=Patterns(include, exclude),
-        )
+        ).checked()
         return self._mirror(Download, os.fspath(local_dir), remote_prefix, options, jobs, on_result, on_progress)
 
     def _mirror(
