@@ -371,6 +371,6 @@ def test_resolving_twice_changes_nothing(home: Path) -> None:
 def test_a_config_is_frozen_and_its_repr_shows_no_secret() -> None:
     config = S3Config(access_key="AKID", secret_key="hunter2", session_token="t0ken")
     with pytest.raises(AttributeError):
-        config.bucket = "other"  # type: ignore[misc]
+        config.bucket = "other"
     assert "access_key='AKID'" in repr(config)
     assert not [secret for secret in ("hunter2", "t0ken") if secret in repr(config)]
