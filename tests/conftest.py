@@ -41,6 +41,8 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ[cache.ROOT_VARIABLE] = str(cache.root())  # for the scripts that tests run with another HOME
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
+    # In the background of a shell Ctrl-C is ignored, and would be by all that the tests start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _interrupt(number: int, frame: object) -> None:
