@@ -19,6 +19,7 @@ from tests.conformance.client import client_of
 from tests.conformance.defects import expected, named
 from tests.servers.server import Server
 from timetrace.errors import CassetteError, IntegrityError, NoSuchKeyError, PreconditionFailedError, S3Error
+from timetrace.s3.http import Piece
 from timetrace.s3.operations import GetObject, PutObject
 from timetrace.storage import S3Config, S3Store
 
@@ -108,7 +109,7 @@ def test_a_deleted_object_is_gone(store: S3Store) -> None:
 
 def test_part_of_an_object_can_be_had(store: S3Store, config: S3Config) -> None:
     store.write_bytes("digits", b"0123456789")
-    pieces: list[bytes] = []
+    pieces: list[Piece] = []
     key = store.uri("digits").partition(f"{store.bucket}/")[2]
     with client_of(config) as client:
         stat = client.perform(GetObject(key, lambda stat: pieces.append, byte_range=(2, 4)))

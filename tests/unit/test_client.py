@@ -15,6 +15,7 @@ from timetrace import errors
 from timetrace.s3.client import S3Client
 from timetrace.s3.credentials import Credentials
 from timetrace.s3.endpoint import resolve_endpoint
+from timetrace.s3.http import Piece
 from timetrace.s3.operations import DeleteObject, GetObject, HeadObject, PutObject
 from timetrace.s3.transport import Transport
 
@@ -348,9 +349,9 @@ def test_localstack_is_listed_without_encoding() -> None:
 
 
 def test_a_refused_content_is_fetched_once_more() -> None:
-    seen: list[list[bytes]] = []
+    seen: list[list[Piece]] = []
 
-    def receive(stat: object) -> Callable[[bytes], None]:
+    def receive(stat: object) -> Callable[[Piece], None]:
         seen.append([])
         return seen[-1].append
 

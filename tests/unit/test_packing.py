@@ -6,6 +6,7 @@ import random
 import pytest
 
 from timetrace.errors import IntegrityError
+from timetrace.s3.http import Piece
 from timetrace.storage import packing
 from timetrace.storage.packing import MAX_UNPACKED, Unpacker, is_packed, packed
 
@@ -13,7 +14,7 @@ LONG = b"again and again " * 1000
 
 
 def unpacked(data: bytes, limit: int = MAX_UNPACKED) -> bytes:
-    pieces: list[bytes] = []
+    pieces: list[Piece] = []
     unpacker = Unpacker(pieces.append, limit)
     unpacker(data)
     unpacker.finish()
@@ -40,7 +41,7 @@ def test_content_packed_piece_by_piece_is_the_same() -> None:
 @pytest.mark.parametrize("content", [b"", b"{}", LONG, bytes(3 * 2**20)], ids=["empty", "tiny", "text", "zeros"])
 def test_what_was_packed_comes_back_however_it_is_cut(content: bytes, step: int) -> None:
     data = packed(content)
-    pieces: list[bytes] = []
+    pieces: list[Piece] = []
     unpacker = Unpacker(pieces.append)
     for start in range(0, len(data), step):
         unpacker(data[start : start + step])

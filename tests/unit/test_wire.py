@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from timetrace.errors import ConnectionClosedError, ReadTimeoutError, ResponseError
 from timetrace.s3.endpoint import Endpoint
-from timetrace.s3.http import Request, Response
+from timetrace.s3.http import Piece, Request, Response
 from timetrace.s3.wire import PIECE, Reader, encode_head, parse_head, send
 
 ENDPOINT = Endpoint("http", "h", None, "/b")
@@ -29,6 +29,11 @@ class Pipe:
         if len(piece) > size:
             self.pieces.insert(0, piece[size:])
         return piece[:size]
+
+    def recv_into(self, buffer: memoryview, /) -> int:
+        piece = self.recv(len(buffer))
+        buffer[: len(piece)] = piece
+        return len(piece)
 
     def sendall(self, data: bytes) -> None:
         self.sent += data
@@ -235,7 +240,7 @@ def test_silence_is_a_timeout_and_a_reset_a_broken_connection() -> None:
 
 
 def test_content_goes_to_the_sink_in_pieces_and_is_not_kept() -> None:
-    pieces: list[bytes] = []
+    pieces: list[Piece] = []
     request = Request("GET", ENDPOINT, "k", receive=lambda headers: pieces.append)
     response, _ = read(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nab", b"cd", request=request)
     assert (pieces, response.body) == ([b"ab", b"cd"], b"")

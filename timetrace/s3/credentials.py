@@ -1,7 +1,5 @@
 """Where credentials come from: the environment, then the profile's files. The order is that of the AWS SDKs."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping
 from threading import Lock

@@ -3,8 +3,6 @@
 Source: "Virtual hosting of general purpose buckets" and "Bucket naming rules" in the Amazon S3 User Guide.
 """
 
-from __future__ import annotations
-
 import re
 from ipaddress import ip_address
 from typing import NamedTuple

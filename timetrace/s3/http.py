@@ -1,10 +1,9 @@
 """Requests and responses as values, and the one percent-encoder.
 
 What is signed and what is sent are both made from these values: S3 compares them byte by byte. They are named tuples,
-here and in the calls, because making one dataclass takes a millisecond at each start, as long as a request.
+here and in the calls, because making one dataclass takes a millisecond at each start, as long as a request. For the
+same reason their annotations are not texts, which would be compiled one by one.
 """
-
-from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
@@ -68,8 +67,9 @@ Headers = Mapping[str, str]
 
 NONE: Headers = MappingProxyType({})
 
-Sink = Callable[[bytes], object]
-"""Takes the next piece of an object's content."""
+Piece = bytes | memoryview
+Sink = Callable[[Piece], object]
+"""Takes the next piece of an object's content, which is only there until it returns: the memory is used again."""
 
 
 class Request(NamedTuple):

@@ -3,8 +3,6 @@
 Source: "ListObjectsV2" in the Amazon S3 API Reference.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from typing import NamedTuple

@@ -3,8 +3,6 @@
 Source: the Amazon S3 API Reference, one page a call.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple, Protocol, TypeVar

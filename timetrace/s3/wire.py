@@ -10,7 +10,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Protocol
 
 from timetrace.errors import ConnectionClosedError, ReadTimeoutError, ResponseError
-from timetrace.s3.http import Body, Headers, Request, Response, Sink
+from timetrace.s3.http import Body, Headers, Piece, Request, Response, Sink
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,6 +24,8 @@ _CONTENT_LENGTH_DIGITS = 18
 
 class Socket(Protocol):
     def recv(self, size: int, /) -> bytes: ...
+
+    def recv_into(self, buffer: memoryview, /) -> int: ...
 
     def sendall(self, data: bytes, /) -> None: ...
 
@@ -74,7 +76,7 @@ def _pieces(body: bytes) -> Iterator[bytes]:
 class Reader:
     """Reads answers from one socket. `heard` says whether any byte of the current one has come."""
 
-    __slots__ = ("_buffer", "_patience", "_received", "_sock", "_started", "heard", "reusable")
+    __slots__ = ("_buffer", "_memory", "_patience", "_received", "_sock", "_started", "heard", "reusable")
 
     def __init__(self, sock: Socket, patience: float = 60.0) -> None:
         self._sock = sock
@@ -82,6 +84,7 @@ class Reader:
         self._started = 0.0
         self._received = 0
         self._buffer = b""
+        self._memory: memoryview | None = None
         self.heard = False
         self.reusable = False
 
@@ -103,15 +106,27 @@ class Reader:
     def _recv(self, size: int) -> bytes:
         try:
             piece = self._sock.recv(size)
-        except TimeoutError as error:
-            raise ReadTimeoutError("the server fell silent") from error
         except OSError as error:
-            raise ConnectionClosedError(f"the connection broke: {error.strerror or error}") from error
-        self._received += len(piece)
+            raise _broken(error) from error
+        self._note(len(piece))
+        return piece
+
+    def _recv_piece(self) -> memoryview:
+        """Up to PIECE bytes, in memory that is used again: to get new memory takes as long as to fill it."""
+        if self._memory is None:
+            self._memory = memoryview(bytearray(PIECE))
+        try:
+            received = self._sock.recv_into(self._memory)
+        except OSError as error:
+            raise _broken(error) from error
+        self._note(received)
+        return self._memory[:received]
+
+    def _note(self, received: int) -> None:
+        self._received += received
         # A socket's own timeout begins anew with each byte, so an answer that drips would never end.
         if monotonic() > self._started + self._patience + self._received / SLOWEST:
             raise ReadTimeoutError(f"the answer came at less than {SLOWEST} bytes a second")
-        return piece
 
     def _head(self) -> bytes:
         buffer = self._buffer
@@ -133,7 +148,7 @@ class Reader:
     def _body(self, request: Request, status: int, headers: Headers) -> tuple[bytes, bool]:
         if request.method == "HEAD" or status in (204, 304):
             return b"", True
-        pieces: Iterator[bytes]
+        pieces: Iterator[Piece]
         if "transfer-encoding" in headers:
             if headers["transfer-encoding"].strip().lower() != "chunked":
                 raise ResponseError("the answer has an unknown transfer encoding")
@@ -149,20 +164,19 @@ class Reader:
             raise ResponseError(f"the answer's body of {length} bytes is over the limit of {request.limit}")
         return collect(pieces, request.limit), framed
 
-    def _exactly(self, length: int) -> Iterator[bytes]:
+    def _exactly(self, length: int) -> Iterator[Piece]:
         left = length
         while left:
-            piece = self._buffer or self._recv(min(left, PIECE))
+            piece: Piece = self._buffer
+            if not piece:
+                piece = self._recv_piece() if left >= PIECE else self._recv(left)
             if not piece:
                 raise ConnectionClosedError(f"the answer broke off after {length - left} of {length} bytes")
-            if len(piece) > left:
-                piece, self._buffer = piece[:left], piece[left:]
-            else:
-                self._buffer = b""
+            self._buffer, piece = self._buffer[left:], piece[:left]
             left -= len(piece)
             yield piece
 
-    def _until_close(self) -> Iterator[bytes]:
+    def _until_close(self) -> Iterator[Piece]:
         piece, self._buffer = self._buffer, b""
         while piece or (piece := self._recv(PIECE)):
             yield piece
@@ -179,7 +193,7 @@ class Reader:
         line, self._buffer = self._buffer[:end], self._buffer[end + 2 :]
         return line
 
-    def _chunks(self) -> Iterator[bytes]:
+    def _chunks(self) -> Iterator[Piece]:
         while size := _chunk_size(self._line()):
             yield from self._exactly(size)
             if self._line():
@@ -191,13 +205,19 @@ class Reader:
                 raise ResponseError("the answer's trailers do not end")
 
 
-def deliver(pieces: Iterator[bytes], sink: Sink) -> None:
+def _broken(error: OSError) -> ReadTimeoutError | ConnectionClosedError:
+    if isinstance(error, TimeoutError):
+        return ReadTimeoutError("the server fell silent")
+    return ConnectionClosedError(f"the connection broke: {error.strerror or error}")
+
+
+def deliver(pieces: Iterator[Piece], sink: Sink) -> None:
     for piece in pieces:
         sink(piece)
 
 
-def collect(pieces: Iterator[bytes], limit: int) -> bytes:
-    first, rest = next(pieces, b""), bytearray()  # and no list: it would take fifty bytes for a chunk of one
+def collect(pieces: Iterator[Piece], limit: int) -> bytes:
+    first, rest = bytes(next(pieces, b"")), bytearray()  # and no list: it would take fifty bytes for a chunk of one
     limit -= len(first)
     for piece in pieces:
         limit -= len(piece)

@@ -19,7 +19,7 @@ from timetrace.storage.files import read_stable
 if TYPE_CHECKING:
     from hashlib import _Hash
 
-    from timetrace.s3.http import Sink
+    from timetrace.s3.http import Piece, Sink
     from timetrace.s3.operations import ObjectStat
 
 SHA256 = "timetrace-sha256"
@@ -65,7 +65,7 @@ class Hasher:
         self._md5 = new_md5() if md5 else None
         self._wants_crc32 = md5 and self._md5 is None
 
-    def update(self, piece: bytes) -> None:
+    def update(self, piece: Piece) -> None:
         self._size += len(piece)
         self._sha256.update(piece)
         if self._md5 is not None:
@@ -313,7 +313,7 @@ class Check:
             self._promised, self._digest = stat.md5, new_md5()
         self.size = 0
 
-    def __call__(self, piece: bytes) -> None:
+    def __call__(self, piece: Piece) -> None:
         self.size += len(piece)
         if self._digest is not None:
             self._digest.update(piece)

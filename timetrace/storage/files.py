@@ -1,7 +1,5 @@
 """Reads local files and walks local folders, in the order in which S3 lists keys."""
 
-from __future__ import annotations
-
 import errno
 import os
 import stat

@@ -20,7 +20,7 @@ from timetrace.storage.parts import Described, Parts
 
 if TYPE_CHECKING:
     from timetrace.s3.client import S3Client
-    from timetrace.s3.http import Sink
+    from timetrace.s3.http import Piece, Sink
     from timetrace.storage.ranges import RandomAccess
 
 
@@ -33,7 +33,7 @@ class Target(Protocol):
 
     def restart(self) -> None: ...
 
-    def write(self, data: bytes, /) -> object: ...
+    def write(self, data: Piece, /) -> object: ...
 
 
 class Memory:
@@ -47,8 +47,8 @@ class Memory:
     def restart(self) -> None:
         self._pieces.clear()
 
-    def write(self, data: bytes) -> None:
-        self._pieces.append(data)
+    def write(self, data: Piece) -> None:
+        self._pieces.append(bytes(data))
 
     @property
     def content(self) -> bytes:
@@ -66,7 +66,7 @@ class Digest:
     def restart(self) -> None:
         self._hasher = Hasher()
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: Piece) -> None:
         self._hasher.update(data)
 
     @property
@@ -283,5 +283,5 @@ def _refuse_packed(stat: ObjectStat) -> None:
         raise _Packed
 
 
-def _nowhere(piece: bytes) -> None:
+def _nowhere(piece: Piece) -> None:
     return None

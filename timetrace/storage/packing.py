@@ -10,7 +10,7 @@ from timetrace.errors import IntegrityError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from timetrace.s3.http import Sink
+    from timetrace.s3.http import Piece, Sink
 
 GZIP = "gzip"
 ENCODING = "timetrace-encoding"
@@ -54,7 +54,7 @@ class Unpacker:
         self._left = self._limit = MAX_UNPACKED if limit is None else limit
         self._decompressor = zlib.decompressobj(_WITH_HEADER)
 
-    def __call__(self, data: bytes) -> None:
+    def __call__(self, data: Piece) -> None:
         while data:
             if self._decompressor.eof:
                 raise _broken("it goes on after its end")

@@ -11,10 +11,13 @@ from collections.abc import Iterator
 from itertools import count
 from threading import Lock
 from types import TracebackType
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from timetrace.errors import RefusedKeyError
 from timetrace.storage.keys import visible
+
+if TYPE_CHECKING:
+    from timetrace.s3.http import Piece
 
 _CLOEXEC = getattr(os, "O_CLOEXEC", 0)
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
@@ -64,7 +67,7 @@ class Target:
         self._fd = fd
         self._path = path
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: Piece) -> None:
         try:
             done = os.write(self._fd, data)
             while done < len(data):
@@ -135,11 +138,11 @@ class PartialFile(Target):
     def anywhere(self) -> PartialFile:
         return self
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: Piece) -> None:
         self._empty = False
         super().write(data)
 
-    def write_at(self, data: bytes, offset: int) -> None:
+    def write_at(self, data: Piece, offset: int) -> None:
         """Write at an offset in bytes; `write` then goes on anywhere. Safe to call from several threads."""
         self._empty = False
         try:
@@ -149,12 +152,12 @@ class PartialFile(Target):
         except OSError as error:
             raise located(error, self._path) from error
 
-    def pieces(self, start: int, size: int) -> Iterator[bytes]:
-        """What was written there."""
-        end = start + size
-        while start < end and (piece := self._read_at(min(end - start, 2**18), start)):
-            start += len(piece)
-            yield piece
+    def pieces(self, start: int, size: int) -> Iterator[memoryview]:
+        """What was written there, each piece in the memory of the one before."""
+        memory, end = memoryview(bytearray(2**18)), start + size
+        while start < end and (read := self._read_at(memory[: end - start], start)):
+            start += read
+            yield memory[:read]
 
     def _write_at(self, data: memoryview, offset: int) -> int:
         if hasattr(os, "pwrite"):
@@ -163,12 +166,14 @@ class PartialFile(Target):
             os.lseek(self._fd, offset, os.SEEK_SET)
             return os.write(self._fd, data)
 
-    def _read_at(self, size: int, offset: int) -> bytes:
-        if hasattr(os, "pread"):
-            return os.pread(self._fd, size, offset)
+    def _read_at(self, memory: memoryview, offset: int) -> int:
+        if hasattr(os, "preadv"):
+            return os.preadv(self._fd, [memory], offset)
         with self._lock:  # pragma: no cover  # Windows
             os.lseek(self._fd, offset, os.SEEK_SET)
-            return os.read(self._fd, size)
+            piece = os.read(self._fd, len(memory))
+            memory[: len(piece)] = piece
+            return len(piece)
 
     def restart(self) -> None:
         if self._empty:
@@ -232,7 +237,7 @@ class Through(Target):
 
     _started = False
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: Piece) -> None:
         self._started = True
         super().write(data)
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from timetrace.s3.client import S3Client
-    from timetrace.s3.http import Sink
+    from timetrace.s3.http import Piece, Sink
     from timetrace.s3.operations import ObjectStat
 
 
@@ -24,9 +24,9 @@ class RandomAccess(Protocol):
 
     def restart(self) -> None: ...
 
-    def write_at(self, data: bytes, offset: int, /) -> object: ...
+    def write_at(self, data: Piece, offset: int, /) -> object: ...
 
-    def pieces(self, start: int, size: int, /) -> Iterator[bytes]: ...
+    def pieces(self, start: int, size: int, /) -> Iterator[Piece]: ...
 
 
 class Ranges:
@@ -114,12 +114,12 @@ class _Sequel:
         self._target = target
         self._offset = offset
 
-    def __call__(self, data: bytes) -> None:
+    def __call__(self, data: Piece) -> None:
         self._target.write_at(data, self._offset)
         self._offset += len(data)
 
 
-def _nowhere(piece: bytes) -> None:
+def _nowhere(piece: Piece) -> None:
     return None
 
 

@@ -1,7 +1,5 @@
 """What a sync did, item by item and in sum."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from threading import Lock
 from time import monotonic
