@@ -14,7 +14,7 @@ from benchmark import relay
 from benchmark.measure import FailedError, run
 from benchmark.peers import ROOT, Environments, Tool
 from benchmark.report import without_paths
-from benchmark.results import Results
+from benchmark.results import Note, Results
 from benchmark.scenarios import Scenario, Work
 from benchmark.session import Session, say
 
@@ -94,10 +94,9 @@ def requests(here: Session, server: str, results: Results, tools: Sequence[Tool]
                     try:
                         trial.run(tool, thorough=False)
                     except FailedError as error:
-                        results.notes.append(
-                            f"{tool.name}, requests for {scenario.title}, {server}: {without_paths(str(error))}"
-                        )
-                        say(f"  {results.notes[-1]}")
+                        text = f"{tool.name}, requests for {scenario.title}, {server}: {without_paths(str(error))}"
+                        results.notes.append(Note(server, "requests", text))
+                        say(f"  {text}")
                         continue
                     counts = results.requests.setdefault(server, {}).setdefault(scenario.name, {})
                     counts[tool.name] = dict(seen.requests)

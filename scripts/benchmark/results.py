@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from statistics import median
-from typing import Literal
+from typing import Any, Literal
 
 Metric = Literal["wall", "cpu", "rss"]
 OURS = "timetrace"
@@ -24,15 +24,32 @@ class Run:
 
 
 @dataclass(frozen=True)
+class Note:
+    """What went otherwise; `server` is empty where none was asked."""
+
+    server: str
+    scenario: str
+    text: str
+
+
+@dataclass(frozen=True)
 class Results:
-    """All that a benchmark found. `requests` by server, scenario and tool; `notes` are what went otherwise."""
+    """All that a benchmark found.
+
+    `requests` by server, scenario and tool; `settings` by tool: how it ran, and what it does not do; `parts` are the
+    facts of each start of the benchmark that added to this, `facts` those of the last.
+    """
 
     runs: list[Run] = field(default_factory=list)
     requests: dict[str, dict[str, dict[str, dict[str, int]]]] = field(default_factory=dict)
     figures: dict[str, dict[str, float]] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
-    settings: dict[str, str] = field(default_factory=dict)
-    facts: dict[str, str] = field(default_factory=dict)
+    notes: list[Note] = field(default_factory=list)
+    settings: dict[str, list[str]] = field(default_factory=dict)
+    parts: list[dict[str, str]] = field(default_factory=lambda: [{}])
+
+    @property
+    def facts(self) -> dict[str, str]:
+        return self.parts[-1]
 
     def of(self, server: str, scenario: str, tool: str) -> list[Run]:
         return [run for run in self.runs if (run.server, run.scenario, run.tool) == (server, scenario, tool)]
@@ -71,6 +88,22 @@ def table(rows: Iterable[Iterable[str]], words: int = 1) -> list[str]:
 
 
 def as_json(results: Results) -> Mapping[str, object]:
-    from dataclasses import asdict
-
     return asdict(results)
+
+
+def from_json(data: Mapping[str, Any]) -> Results:
+    runs, notes = [Run(**one) for one in data["runs"]], [Note(**one) for one in data["notes"]]
+    return Results(**{**data, "runs": runs, "notes": notes})
+
+
+def merged(earlier: Results, later: Results) -> Results:
+    """Both. What was measured twice, such as a scenario on one server, is as the later found it."""
+    again = {(run.server, run.scenario) for run in later.runs} | {(note.server, note.scenario) for note in later.notes}
+    return Results(
+        runs=[run for run in earlier.runs if (run.server, run.scenario) not in again] + later.runs,
+        requests=earlier.requests | later.requests,
+        figures=earlier.figures | later.figures,
+        notes=[note for note in earlier.notes if (note.server, note.scenario) not in again] + later.notes,
+        settings=earlier.settings | later.settings,
+        parts=earlier.parts + later.parts,
+    )

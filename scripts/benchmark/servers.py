@@ -12,12 +12,10 @@ from pathlib import Path
 
 from benchmark.peers import ROOT, Environments
 from tests.servers import minio, seaweedfs, toxiproxy, versitygw
-from tests.servers.cache import UnavailableError
 from tests.servers.server import Certificate, Server
 
-NAMES = ("seaweedfs", "versitygw", "minio")
-_PLAIN = {"seaweedfs": seaweedfs.start, "versitygw": versitygw.start, "minio": minio.start}
-_TLS = {"seaweedfs": seaweedfs.start, "minio": minio.start}
+_START = {"seaweedfs": seaweedfs.start, "versitygw": versitygw.start, "minio": minio.start}
+NAMES = tuple(_START)
 ISSUE = """
 import dataclasses, json, pathlib, sys
 from tests.servers import tls
@@ -36,13 +34,11 @@ def start(
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=f"{name}-", dir=scratch)))
         if latency is None:
-            server = stack.enter_context(_PLAIN[name](folder))
+            server = stack.enter_context(_START[name](folder))
             yield server, server
-        elif name in _TLS:
-            server = stack.enter_context(_TLS[name](folder, _certificate(folder, environments)))
-            yield stack.enter_context(far_away(server, folder, latency)), server
         else:
-            raise UnavailableError(f"{name} is not started with TLS here")
+            server = stack.enter_context(_START[name](folder, _certificate(folder, environments)))
+            yield stack.enter_context(far_away(server, folder, latency)), server
 
 
 def _certificate(folder: Path, environments: Environments) -> Certificate:

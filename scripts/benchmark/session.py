@@ -11,16 +11,17 @@ from pathlib import Path
 
 from benchmark import servers
 from benchmark.agents import Agent, agent
-from benchmark.measure import FailedError
+from benchmark.measure import FailedError, Taken
 from benchmark.peers import Environments, Place, Tool, all_tools, s5cmd
 from benchmark.report import without_paths
-from benchmark.results import OURS, Results, Run
+from benchmark.results import OURS, Note, Results, Run
 from benchmark.scenarios import Scenario, Work
 from benchmark.trial import Trial
 
 BUCKET = "bench"
 MEMORY = Path("/dev/shm")
 NEEDED = 8 << 30  # bytes of memory that a whole run may fill
+SLOW = 8.0  # seconds; what takes longer is timed from its first run on: warmth is nothing to it
 WORKERS = (8, 16, 32, 64)  # that s5cmd is tuned over; its own is 256
 FAR_WORKERS = (32, 64, 128)
 
@@ -54,35 +55,45 @@ class Session:
             yield Trial(scenario, Place(server, BUCKET), near, self.agent, Path(folder))
 
     def measure(self, scenario: Scenario, server: str, rounds: Mapping[str, int]) -> bool:
-        """Run `scenario`; false if timetrace did not do the work. What a peer does not do is noted."""
+        """Run `scenario`; false if timetrace did not do the work. What a peer does not do is noted.
+
+        Each tool runs once for warmth, untimed; one that has but one round, or is slow, is timed at once.
+        """
         tuned = {"s5cmd-tuned": self.tuned(scenario, server)} if "s5cmd-tuned" in rounds else {}
         chosen = {**self.tools, **tuned}
         with self.trial(scenario, server) as trial:
-            tools = [chosen[name] for name in rounds if trial.supports(chosen[name])]
-            # First each tool once, untimed, and every byte read back; what runs but once is timed and read back.
-            left = [tool for tool in tools if rounds[tool.name] == 1 or self._done(trial, tool, server, counted=False)]
-            for number in range(max(rounds.values())):
-                turn = [tool for tool in left if number < rounds[tool.name]]
-                for tool in rotated(turn, number):
-                    if not self._done(trial, tool, server, counted=True, thorough=rounds[tool.name] == 1):
+            left = [chosen[name] for name in rounds if trial.supports(chosen[name])]
+            due = dict(rounds)
+            for tool in [tool for tool in left if due[tool.name] > 1]:
+                taken = self._done(trial, tool, thorough=True)
+                if taken is None:
+                    left.remove(tool)
+                elif taken.wall > SLOW:
+                    self._count(trial, tool, taken)
+                    due[tool.name] -= 1
+            for number in range(max(due.values())):
+                for tool in rotated([tool for tool in left if number < due[tool.name]], number):
+                    taken = self._done(trial, tool, thorough=rounds[tool.name] == 1)
+                    if taken is None:
                         left.remove(tool)
+                    else:
+                        self._count(trial, tool, taken)
             return any(tool.name == OURS for tool in left)
 
-    def _done(self, trial: Trial, tool: Tool, server: str, *, counted: bool, thorough: bool = True) -> bool:
-        """Let `tool` do the work once; false, and a note, if it did not do it."""
-        scenario = trial.scenario
-        self.results.settings[tool.name] = tool.settings
+    def _done(self, trial: Trial, tool: Tool, *, thorough: bool) -> Taken | None:
+        """Let `tool` do the work once; None, and a note, if it did not do it."""
+        self.results.settings[tool.name] = [tool.settings, tool.lacks]
         try:
-            taken = trial.run(tool, thorough=thorough)
+            return trial.run(tool, thorough=thorough)
         except FailedError as error:
-            self.results.notes.append(
-                f"{tool.name}, {scenario.title}, {server}: not compared: {without_paths(str(error))}"
-            )
-            say(f"  {self.results.notes[-1]}")
-            return False
-        if counted:
-            self.results.runs.append(Run(server, scenario.name, tool.name, *taken))
-        return True
+            scenario, server = trial.scenario, trial.near.name
+            text = f"{tool.name}, {scenario.title}, {server}: not compared: {without_paths(str(error))}"
+            self.results.notes.append(Note(server, scenario.name, text))
+            say(f"  {text}")
+            return None
+
+    def _count(self, trial: Trial, tool: Tool, taken: Taken) -> None:
+        self.results.runs.append(Run(trial.near.name, trial.scenario.name, tool.name, *taken))
 
     def tuned(self, scenario: Scenario, server: str) -> Tool:
         """s5cmd with the number of workers that took the least time for this kind of work on this server."""
@@ -90,7 +101,7 @@ class Session:
         key = f"{server}, {kind}" + (f", {scenario.latency} ms" if scenario.latency else "")
         if key not in self._workers:
             say("  choosing s5cmd's workers …")
-            small = Scenario(f"tune-{kind}", f"s5cmd's workers, {key}", kind, 1_000, {}, latency=scenario.latency)
+            small = Scenario(f"tune-{kind}", f"s5cmd's workers, {key}", kind, 500, {}, latency=scenario.latency)
             with self.trial(small, server) as trial:
                 took = {number: self._took(trial, number) for number in (FAR_WORKERS if scenario.latency else WORKERS)}
             self._workers[key] = min(took, key=lambda number: took[number])

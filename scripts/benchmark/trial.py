@@ -19,6 +19,8 @@ from tests.servers.server import Server
 
 CHANGED = 20
 SECOND = 1.1  # servers tell times in whole seconds
+FOR_WARMTH = 500  # files
+READ_BACK = 2_000  # more files than these are told by the MD5s alone: the same tools were read back with fewer
 
 
 class Job(NamedTuple):
@@ -79,7 +81,9 @@ class Trial:
             self.manifest = {"large.bin": work.make_large(self.folder / "large.bin", count)}
         else:
             self.manifest = work.make(self.folder, count)
-        if kind not in ("up", "put", "put-large"):
+        if kind in ("up", "put", "put-large"):  # or the first tool would wait for a server that has stored nothing yet
+            self.agent.put(self._near(self.place.at("warmth")), self.folder, list(self.manifest)[:FOR_WARMTH])
+        else:
             self.agent.put(source, self.folder, self.manifest)
         if kind == "changed":
             shutil.copytree(self.folder, self.scratch / "before")
@@ -101,7 +105,10 @@ class Trial:
         def check(thorough: bool) -> None:
             found = work.read(folder / source.prefix if tool.own_layout else folder)
             shutil.rmtree(folder)
-            expect(found == self.manifest, f"{differing(found, self.manifest)} of the files are not as they should be")
+            expect(
+                found == self.manifest,
+                f"{differing(found, self.manifest)} of {len(self.manifest)} files are missing or differ",
+            )
 
         return Job(tool.down(folder, source), check)
 
@@ -113,7 +120,7 @@ class Trial:
         def check(thorough: bool) -> None:
             sent = differing(before, self.agent.listing(self._near(source)))
             expect(sent == 0 or tool.own_layout, f"{sent} objects were sent although nothing was to do")
-            self._stored(source, thorough)
+            self._stored(source, thorough and tool.own_layout)  # what was not sent needs no reading
 
         return Job(tool.up(self.folder, source), check)
 
@@ -176,7 +183,7 @@ class Trial:
         listed = self.agent.listing(self._near(place))
         right = {name: (content.size, content.md5) for name, content in self.manifest.items()}
         found = {name: (entry.size, entry.etag) for name, entry in listed.items()}
-        if thorough or found != right:  # an ETag need not be an MD5
+        if (thorough and len(right) <= READ_BACK) or found != right:  # an ETag need not be an MD5
             hashes = self.agent.hashes(self._near(place))
             wanted = {name: content.sha256 for name, content in self.manifest.items()}
             expect(hashes == wanted, f"{differing(hashes, wanted)} of the objects are not as they should be")

@@ -7,9 +7,9 @@ from argparse import Namespace
 from pathlib import Path
 
 import pytest
-from benchmark import program
+from benchmark import program, servers
 from benchmark.measure import FailedError, run
-from benchmark.scenarios import BY_NAME
+from benchmark.scenarios import BY_NAME, SCENARIOS
 
 ENV = {"PATH": os.defpath}
 BURN = "import time\nwhile time.process_time() < 0.3: pass"
@@ -45,12 +45,12 @@ def test_a_command_that_does_not_end_is_stopped(tmp_path: Path) -> None:
 
 
 def given(**options: object) -> Namespace:
-    return Namespace(**{"quick": False, "tool": None, "rounds": None, "scenario": None, **options})
+    return Namespace(**{"quick": False, "tool": None, "rounds": None, "scenario": None, "server": None, **options})
 
 
 def test_we_take_part_in_every_round() -> None:
     rounds = program.rounds_of(BY_NAME["up-10000"], given(), first=True)
-    assert rounds == {"timetrace": 3, "s5cmd": 3, "s5cmd-tuned": 3}
+    assert rounds == {"timetrace": 2, "s5cmd": 2, "s5cmd-tuned": 2, "rclone": 1, "obstore": 1}
 
 
 def test_one_tool_may_be_chosen_and_the_rounds_given() -> None:
@@ -60,15 +60,28 @@ def test_one_tool_may_be_chosen_and_the_rounds_given() -> None:
 
 def test_later_servers_have_fewer_rounds() -> None:
     rounds = program.rounds_of(BY_NAME["nothing-2000"], given(), first=False)
-    assert (rounds["timetrace"], rounds["s5cmd"], rounds["aws"]) == (3, 3, 1)
+    assert (rounds["timetrace"], rounds["s5cmd"], rounds["aws"]) == (2, 2, 1)
     assert set(program.rounds_of(BY_NAME["up-10000"], given(), first=False).values()) == {1}
 
 
-def test_what_is_far_away_runs_on_the_first_server_only() -> None:
-    names = [scenario.name for scenario in program.selected(given(), first=False)]
-    assert "up-2000" in names
-    assert "up-20ms" not in names
-    assert "up-20ms" in [scenario.name for scenario in program.selected(given(), first=True)]
+def test_without_a_choice_every_scenario_runs() -> None:
+    assert program.selected(given()) == list(SCENARIOS)
+
+
+def test_a_run_in_parts_measures_once_what_needs_no_server() -> None:
+    parts = [given(server=[name]) for name in servers.NAMES]
+    assert [program.wanted("signing", part) for part in parts] == [True, False, False]
+    assert [program.wanted("requests", part) for part in parts] == [True, True, True]
+    assert program.wanted("signing", given(server=["minio"], scenario=["signing"]))
+
+
+def test_adding_to_a_report_that_is_not_there_is_a_usage_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as raised:
+        program.main(["--add", "--output", str(tmp_path)])
+    assert raised.value.code == 2
+    assert "--add needs an --output with the benchmarks.json of an earlier run" in capsys.readouterr().err
 
 
 def test_a_quick_run_leaves_slow_tools_out() -> None:

@@ -1,5 +1,7 @@
+import json
+
 from benchmark import aims
-from benchmark.results import Results, Run, table
+from benchmark.results import Note, Results, Run, as_json, from_json, merged, table
 
 MB = 1_000_000
 
@@ -37,6 +39,27 @@ def test_ratio_is_ours_over_the_best_peer_of_that_metric() -> None:
 def test_ratio_needs_both_sides() -> None:
     assert results(run("timetrace", 1.0)).ratio("minio", "up-2000", ("s5cmd",), "wall") is None
     assert results(run("s5cmd", 1.0)).ratio("minio", "up-2000", ("s5cmd",), "wall") is None
+
+
+def test_results_are_the_same_after_a_way_through_json() -> None:
+    found = results(run("s5cmd", 1.0))
+    found.notes.append(Note("minio", "up-2000", "aws: not compared"))
+    assert from_json(json.loads(json.dumps(as_json(found)))) == found
+
+
+def test_what_was_measured_anew_replaces_what_was_there() -> None:
+    earlier = results(run("timetrace", 9.0), run("timetrace", 5.0, scenario="down-2000"))
+    earlier.notes.extend([Note("minio", "up-2000", "old"), Note("minio", "down-2000", "kept")])
+    found = merged(earlier, results(run("timetrace", 1.0)))
+    assert [(one.scenario, one.wall) for one in found.runs] == [("down-2000", 5.0), ("up-2000", 1.0)]
+    assert [note.text for note in found.notes] == ["kept"]
+
+
+def test_another_server_is_added() -> None:
+    other = Results(runs=[Run("seaweedfs", "up-2000", "s5cmd", 2.0, 1.0, MB)], requests={"seaweedfs": {}})
+    found = merged(Results(runs=[run("s5cmd", 1.0)], requests={"minio": {}}), other)
+    assert found.servers() == ["minio", "seaweedfs"]
+    assert set(found.requests) == {"minio", "seaweedfs"}
 
 
 def test_table_is_markdown_with_its_head_first() -> None:
