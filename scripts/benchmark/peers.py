@@ -69,11 +69,18 @@ class Environments:
 
 def environments(commands: Path | None = None) -> Environments:
     """Set up, or found in the cache. `commands` is a folder with another timetrace, and its Python."""
-    clone = hashlib.sha256(f"{ROOT}{(ROOT / 'pyproject.toml').read_text()}".encode()).hexdigest()[:8]
     peers = cache.venv("bench-peers", [*pinned.PEERS])
     if commands:
         return Environments(peers, commands / "python")
-    return Environments(peers, cache.venv(f"bench-{clone}", ["-e", f"{ROOT}[s3]", pinned.URLLIB3]))
+    # As users install it, and so anew when anything in it has changed.
+    return Environments(peers, cache.venv(f"bench-{_contents()}", [f"{ROOT}[s3]", pinned.URLLIB3]))
+
+
+def _contents() -> str:
+    digest = hashlib.sha256()
+    for path in [ROOT / "pyproject.toml", *sorted(ROOT.glob("scripts/*.py")), *sorted(ROOT.glob("timetrace/**/*.py"))]:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:8]
 
 
 def surroundings(tool: Tool, place: Place, home: Path) -> dict[str, str]:

@@ -263,15 +263,23 @@ def test_a_clock_that_stays_skewed_is_an_error() -> None:
     assert len(server.requests) == 2
 
 
-def test_expired_credentials_are_asked_for_again_once() -> None:
+@pytest.mark.parametrize("refusal", [error(400, "ExpiredToken"), error(403, "InvalidAccessKeyId")])
+def test_credentials_that_hold_no_more_are_asked_for_again_once(refusal: bytes) -> None:
     found = iter([Credentials("OLD", SECRET), Credentials("NEW", SECRET), Credentials("NEW", SECRET)])
-    with Scripted([error(400, "ExpiredToken"), STORED]) as server:
+    with Scripted([refusal, STORED]) as server:
         client(server.url, credentials=lambda: next(found)).perform(put())
     assert "Credential=NEW/" in server.requests[1].headers["authorization"]
 
 
-def test_expired_credentials_that_stay_the_same_are_an_error() -> None:
-    with Scripted([error(400, "ExpiredToken")]) as server, pytest.raises(errors.ExpiredCredentialsError):
+@pytest.mark.parametrize(
+    ("refusal", "kind"),
+    [
+        (error(400, "ExpiredToken"), errors.ExpiredCredentialsError),
+        (error(403, "InvalidAccessKeyId"), errors.InvalidAccessKeyError),
+    ],
+)
+def test_credentials_that_stay_the_same_are_an_error(refusal: bytes, kind: type[errors.S3Error]) -> None:
+    with Scripted([refusal]) as server, pytest.raises(kind):
         client(server.url).perform(put())
     assert len(server.requests) == 1
 

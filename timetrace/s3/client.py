@@ -7,7 +7,7 @@ import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta, timezone
-from typing import NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from timetrace.errors import (
     ClockSkewError,
@@ -28,10 +28,12 @@ from timetrace.s3.credentials import Credentials
 from timetrace.s3.endpoint import Endpoint
 from timetrace.s3.failure import error_from, hides_error
 from timetrace.s3.http import Headers, Request, Response
-from timetrace.s3.listing import ListObjectsV2, ObjectSummary, Page
 from timetrace.s3.operations import GetObject, HeadObject, ObjectStat, Operation
 from timetrace.s3.retry import Pace
 from timetrace.text import redacted, visible
+
+if TYPE_CHECKING:
+    from timetrace.s3.listing import ObjectSummary, Page
 
 T = TypeVar("T")
 logger = logging.getLogger("timetrace")
@@ -231,6 +233,8 @@ class S3Client:
         return (page.objects for page in self.pages(prefix, start_after=start_after, limit=limit))
 
     def pages(self, prefix: str = "", *, start_after: str = "", limit: int | None = None) -> Iterator[Page]:
+        from timetrace.s3.listing import ListObjectsV2
+
         token: str | None = None
         encoded = True
         while limit is None or limit > 0:

@@ -14,6 +14,7 @@ from timetrace.s3.http import NONE, Body, Headers, Request, Response, Sink, http
 
 T_co = TypeVar("T_co", covariant=True)
 METADATA = "x-amz-meta-"
+_HEX = frozenset("0123456789abcdef")
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 
 
@@ -46,7 +47,7 @@ class ObjectStat(NamedTuple):
 
 def is_md5(etag: str) -> bool:
     """Whether it has the form of an MD5. Under SSE-KMS it has and is none, and a listing does not say so."""
-    return len(etag) == 32 and all(digit in "0123456789abcdef" for digit in etag)
+    return len(etag) == 32 and _HEX.issuperset(etag)
 
 
 def bare_etag(etag: str) -> str:

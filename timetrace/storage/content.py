@@ -14,7 +14,6 @@ from typing import IO, TYPE_CHECKING, NamedTuple, Protocol
 
 from timetrace.errors import IntegrityError
 from timetrace.storage import packing
-from timetrace.storage.files import read_stable
 
 if TYPE_CHECKING:
     from hashlib import _Hash
@@ -228,6 +227,8 @@ def load(path: str | os.PathLike[str], size: int, *, compress: bool = False, in_
     What goes `in_parts` is not hashed by MD5 as a whole: no ETag will be that, and each part has its own.
     """
     if size <= HELD:
+        from timetrace.storage.files import read_stable
+
         data = read_stable(path)
         return packed_content(data) if compress else content_of(data)
     source = LocalFile(path)

@@ -12,7 +12,6 @@ from timetrace.errors import (
     RangeIgnoredError,
     RequestError,
 )
-from timetrace.s3.listing import ObjectSummary
 from timetrace.s3.operations import DeleteObject, GetObject, ObjectStat, PutObject, is_md5
 from timetrace.storage import content, keys, packing
 from timetrace.storage.content import SHA256, Check, Content, Hasher, Hashes
@@ -21,6 +20,7 @@ from timetrace.storage.parts import Described, Parts
 if TYPE_CHECKING:
     from timetrace.s3.client import S3Client
     from timetrace.s3.http import Piece, Sink
+    from timetrace.s3.listing import ObjectSummary
     from timetrace.storage.ranges import RandomAccess
 
 

@@ -15,7 +15,6 @@ from timetrace.errors import (
     RequestError,
     ResponseError,
 )
-from timetrace.storage.workers import run_all
 
 if TYPE_CHECKING:
     from timetrace.s3.client import S3Client
@@ -73,6 +72,7 @@ class Parts:
 
     def _send(self, key: str, upload_id: str, content: Content) -> list[str]:
         from timetrace.s3.multipart import UploadPart, part_size
+        from timetrace.storage.workers import run_all
 
         whole = content.stored.size
         size = part_size(whole, self._part_size)

@@ -10,7 +10,6 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from timetrace.errors import ConfigError, InvalidKeyError, RefusedKeyError, TimetraceError
-from timetrace.s3.listing import ObjectSummary
 from timetrace.s3.operations import GetObject, ObjectStat
 from timetrace.s3.sigv4 import MAX_EXPIRES
 from timetrace.storage import content, keys
@@ -18,18 +17,19 @@ from timetrace.storage.config import MAX_CONCURRENCY, S3Config, resolve
 from timetrace.storage.connect import connect
 from timetrace.storage.partial import open_target
 from timetrace.storage.report import Action, OnProgress, OnResult, SyncItem, SyncReport, Tally
-from timetrace.storage.workers import Threads, is_fatal
 
 if TYPE_CHECKING:
+    from timetrace.s3.listing import ObjectSummary
     from timetrace.s3.multipart import Upload
     from timetrace.storage.mirror import Mirror, SyncOptions
+    from timetrace.storage.workers import Threads
 
 # What only some commands need is imported where it is used: a start takes as long as several requests.
 PathLike = str | os.PathLike[str]
 Job = TypeVar("Job")
 
-# On a machine of two cores, more threads than this get nothing done faster unless they wait for a far server.
-THREADS = 8
+# A few more than a server near by keeps busy on two cores; more than that help only if they wait for a far one.
+THREADS = 16
 MAX_THREADS = 64
 
 
@@ -154,6 +154,8 @@ class S3Store:
         return self._listed(keys.join(self.prefix, prefix), limit)
 
     def _listed(self, full_prefix: str, limit: int | None) -> Iterator[ObjectSummary]:
+        from timetrace.s3.listing import ObjectSummary
+
         cut = len(keys.join(self.prefix, ""))
         for key, size, etag, modified in self._objects.listed(full_prefix, limit):
             if len(key) > cut:
@@ -358,6 +360,8 @@ class S3Store:
 
     def _threads(self, jobs: int | None = None) -> Threads:
         """How many: as was asked for, else a few, and more where these wait for a far server."""
+        from timetrace.storage.workers import Threads
+
         if jobs is not None and not 1 <= jobs <= MAX_CONCURRENCY:
             raise ConfigError(f"jobs is {jobs}: it must be a whole number from 1 to {MAX_CONCURRENCY}")
         pace = self._objects.client.pace
@@ -373,6 +377,8 @@ class S3Store:
         tally: Tally,
         jobs: int | None,
     ) -> SyncReport:
+        from timetrace.storage.workers import is_fatal
+
         if tally.on_progress:
             items = [*items]
             tally.plan(len(items))

@@ -9,17 +9,7 @@ from threading import Event, Lock, Semaphore, Thread
 from time import monotonic
 from typing import Generic, NamedTuple, TypeVar
 
-from timetrace.errors import (
-    ClockSkewError,
-    ConfigError,
-    ExpiredCredentialsError,
-    InvalidAccessKeyError,
-    NoSuchBucketError,
-    SignatureError,
-    UnreachableError,
-    UnsupportedError,
-    WrongRegionError,
-)
+from timetrace import errors
 
 Job = TypeVar("Job")
 
@@ -27,15 +17,15 @@ Job = TypeVar("Job")
 PATIENCE = 2.0
 
 _FATAL = (
-    ClockSkewError,
-    ConfigError,
-    ExpiredCredentialsError,
-    InvalidAccessKeyError,
-    NoSuchBucketError,
-    SignatureError,
-    UnreachableError,
-    UnsupportedError,
-    WrongRegionError,
+    errors.ClockSkewError,
+    errors.ConfigError,
+    errors.ExpiredCredentialsError,
+    errors.InvalidAccessKeyError,
+    errors.NoSuchBucketError,
+    errors.SignatureError,
+    errors.UnreachableError,
+    errors.UnsupportedError,
+    errors.WrongRegionError,
 )
 _FATAL_ERRNO = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE)
 
