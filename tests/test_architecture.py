@@ -44,7 +44,7 @@ S3_ROOMS = {
     "multipart": {"document", "endpoint", "http", "listing", "operations"},
     "sigv4": {"http", "credentials"},
     "wire": {"http"},
-    "transport": {"forks", "http", "network", "wire"},
+    "transport": {"failure", "forks", "http", "network", "wire"},
     "client": {
         *(
             "credentials",

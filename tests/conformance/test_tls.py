@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import ssl
 from pathlib import Path
 from urllib.request import HTTPSHandler, ProxyHandler, build_opener
@@ -30,6 +31,18 @@ def _round_trip(store: S3Store, folder: Path) -> None:
 def test_a_private_authority_is_accepted_where_it_is_named(tls_config: S3Config, tmp_path: Path) -> None:
     with S3Store(tls_config) as store:
         _round_trip(store, tmp_path)
+
+
+def test_large_bodies_go_through_on_a_fresh_connection(tls_config: S3Config, tmp_path: Path) -> None:
+    """Right after its handshake a TLS 1.3 server sends session tickets, which are no answer."""
+    sliced = tls_config.replace(multipart_threshold="5MB", part_size="5MB", read_timeout=10, max_attempts=1)
+    for size in (2**20, 11 * 2**20 + 7):
+        large = random.Random(size).randbytes(size)
+        with S3Store(sliced) as store:
+            store.write_bytes("large.json", large)
+            (tmp_path / "large.json").write_bytes(large)
+            store.upload(tmp_path / "large.json", "again.json")
+            assert store.read_bytes("large.json") == store.read_bytes("again.json") == large
 
 
 def test_an_authority_from_the_environment_is_accepted(tls_config: S3Config, monkeypatch: pytest.MonkeyPatch) -> None:

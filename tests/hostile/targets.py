@@ -27,7 +27,7 @@ from timetrace.s3.endpoint import Endpoint, parse_endpoint_url, resolve_endpoint
 from timetrace.s3.failure import error_from
 from timetrace.s3.http import Piece, Request, Response, http_date
 from timetrace.s3.listing import ListObjectsV2
-from timetrace.s3.multipart import CompleteMultipartUpload, CreateMultipartUpload
+from timetrace.s3.multipart import CompleteMultipartUpload, CreateMultipartUpload, ListMultipartUploads
 from timetrace.s3.network import parse_proxy
 from timetrace.s3.operations import DeleteObjects
 from timetrace.s3.wire import MAX_HEAD, Reader, content_length, parse_head
@@ -90,6 +90,23 @@ def multipart(data: bytes) -> None:
         DeleteObjects(["k"], ("content-md5", "x")).parse(answer)
 
 
+def uploads(data: bytes) -> None:
+    """A page of unfinished uploads, or a ResponseError; none outside of the prefix, and no page leads to itself."""
+    for asked in (
+        ListMultipartUploads(),
+        ListMultipartUploads("p/", ("p/a", "u")),
+        ListMultipartUploads("p/", encoded=True),
+    ):
+        try:
+            page = asked.parse(Response(200, {}, data))
+        except ResponseError:
+            continue
+        assert page.after is None or (page.after[0] and page.after != asked.after)
+        for found in page.uploads:
+            assert found.key.startswith(asked.prefix)
+            found.key.encode()
+
+
 def failure(data: bytes) -> None:
     """Status, headers, an empty line and a body: one error on one line, without the secret."""
     head, _, body = data.partition(b"\n\n")
@@ -137,6 +154,9 @@ class _Socket:
         return len(piece)
 
     def sendall(self, data: bytes, /) -> None:
+        return None
+
+    def settimeout(self, seconds: float, /) -> None:
         return None
 
 
@@ -350,6 +370,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
         xml,
         listing,
         multipart,
+        uploads,
         failure,
         head,
         answer,
@@ -376,6 +397,11 @@ _LIST = (
     f"</IsTruncated><NextContinuationToken>n</NextContinuationToken><EncodingType>url</EncodingType>{_CONTENTS}"
     "</ListBucketResult>"
 )
+_UPLOADS = (
+    "<ListMultipartUploadsResult><IsTruncated>true</IsTruncated><NextKeyMarker>p/b</NextKeyMarker><NextUploadIdMarker>v"
+    "</NextUploadIdMarker><Upload><Key>p/a%2B.json</Key><UploadId>u</UploadId><Initiated>2026-01-15T10:00:00.000Z"
+    "</Initiated></Upload></ListMultipartUploadsResult>"
+)
 _ERROR = f"<Error><Code>AccessDenied</Code><Message>{SECRET} &#27;[2J</Message><Region>eu-west-1</Region></Error>"
 _DATE = b"Thu, 15 Jan 2026 10:00:00 GMT"
 
@@ -393,6 +419,12 @@ SEEDS: dict[str, list[bytes]] = {
         b"<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>",
         b"<CompleteMultipartUploadResult><ETag>&quot;9b-2&quot;</ETag></CompleteMultipartUploadResult>",
         b"<DeleteResult><Error><Key>k</Key><Code>c</Code><Message>m</Message></Error></DeleteResult>",
+    ],
+    "uploads": [
+        _UPLOADS.encode(),
+        _UPLOADS.replace("<Key>", "<EncodingType>url</EncodingType><Key>%2e%2e%FF").encode(),
+        _UPLOADS.replace("<IsTruncated>", "<EncodingType>url</EncodingType><IsTruncated>").encode(),
+        _UPLOADS.replace("p/b", "p/a").replace(">v<", ">u<").encode(),
     ],
     "failure": [
         b"403\nDate: " + _DATE + b"\nx-amz-request-id: R\n\n" + _ERROR.encode(),

@@ -130,6 +130,9 @@ def test_trailers_without_end_are_an_error() -> None:
         def sendall(self, data: bytes, /) -> None:
             return None
 
+        def settimeout(self, seconds: float, /) -> None:
+            return None
+
     reader = Reader(Endless())
     reader._buffer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n"
     with pytest.raises(ResponseError, match="trailers do not end"):

@@ -15,7 +15,8 @@ from timetrace import errors
 from timetrace.s3.client import S3Client
 from timetrace.s3.credentials import Credentials
 from timetrace.s3.endpoint import resolve_endpoint
-from timetrace.s3.http import Piece
+from timetrace.s3.http import Headers, Piece, Request, Response
+from timetrace.s3.multipart import CompleteMultipartUpload
 from timetrace.s3.operations import DeleteObject, GetObject, HeadObject, PutObject
 from timetrace.s3.transport import Transport
 
@@ -157,6 +158,26 @@ def test_a_kept_connection_that_dies_under_a_request_is_replaced_at_once() -> No
         here.perform(put())
         here.perform(put())
     assert (server.connections, slept) == (2, [])
+
+
+def test_kept_connections_that_die_one_after_another_are_replaced_at_once() -> None:
+    """As when another thread gave one back meanwhile that is as old."""
+    slept: list[float] = []
+    with Scripted([STORED]) as server:
+        here = client(server.url, slept=slept, max_attempts=1)
+        true, stale = here._transport, [errors.StaleConnectionError("closed")] * 3
+
+        def send(request: Request, headers: Headers) -> Response:
+            if stale:
+                raise stale.pop()
+            return true(request, headers)
+
+        here._transport = send
+        assert here.perform(put()) == "e"
+        stale[:] = [errors.StaleConnectionError("closed")] * 9
+        with pytest.raises(errors.StaleConnectionError):
+            here.perform(put())
+    assert (len(stale), slept) == (5, [])
 
 
 def test_a_silent_server_is_a_timeout() -> None:
@@ -354,6 +375,16 @@ def test_localstack_is_listed_without_encoding() -> None:
     with Scripted([first, again, answer(body=listing(["b"]), headers=["x-localstack: true"])]) as server:
         assert [found.key for found in client(server.url).list_objects()] == ["a", "b"]
     assert ["encoding-type" in request.line for request in server.requests] == [True, False, False]
+
+
+def test_an_error_after_a_long_wait_for_the_end_of_an_upload_is_tried_again() -> None:
+    """S3 sends blanks meanwhile, between the XML's declaration and what came of it."""
+    waited = b'<?xml version="1.0" encoding="UTF-8"?>\n' + b" " * 2000
+    failed = answer(body=waited + b"<Error><Code>InternalError</Code></Error>")
+    done = b"<CompleteMultipartUploadResult><ETag>e-1</ETag></CompleteMultipartUploadResult>"
+    with Scripted([failed, answer(body=waited + done)]) as server:
+        assert client(server.url).perform(CompleteMultipartUpload("k", "1", ["e"])) == "e-1"
+    assert len(server.requests) == 2
 
 
 def test_a_refused_content_is_fetched_once_more() -> None:

@@ -99,3 +99,24 @@ def test_a_body_tells_the_region_too() -> None:
 @pytest.mark.parametrize("region", ["evil.example", "a/b", "-a", "a" * 64, "a b", "a\n"])
 def test_a_region_that_is_no_host_label_is_not_believed(region: str) -> None:
     assert failed(301, headers={"x-amz-bucket-region": region}).region is None
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"Client sent an HTTP request to an HTTPS server.\n",
+        b"<html><h1>400 Bad Request</h1><center>The plain HTTP request was sent to HTTPS port</center></html>",
+        b"Reason: You're speaking plain HTTP to an SSL-enabled server port.<br />",
+        b"Bad Request\r\nThis combination of host and port requires TLS.\r\n",
+    ],
+)
+def test_a_port_that_wants_tls_is_told(said: bytes) -> None:
+    told = "400 HTTP 400: the port answers as one that speaks TLS: write https:// in the endpoint"
+    assert str(failed(400, said)) == told
+
+
+def test_a_page_that_names_https_tells_nothing() -> None:
+    assert str(failed(400, b"<a href='https://nginx.org'>Bad Request</a>")) == "400 HTTP 400"
+    through_tls = Request("PUT", Endpoint("https", "h", None, "/b"), "k")
+    said = b"Client sent an HTTP request to an HTTPS server.\n"
+    assert str(error_from(through_tls, Response(400, {}, said))) == "400 HTTP 400"

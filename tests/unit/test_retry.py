@@ -33,6 +33,26 @@ def test_other_outcomes_are_judged_by_their_kind(error: errors.RequestError, wor
     assert retry.is_retryable(error) is worth
 
 
+@pytest.mark.parametrize(
+    ("error", "leaves_open"),
+    [
+        (errors.S3Error(500, "InternalError", "try again"), True),
+        (errors.ThrottledError(503, "SlowDown"), True),
+        (errors.ThrottledError(503, "SlowDown", "reduce your request rate"), False),
+        (errors.S3Error(503, "ServiceUnavailable", "reduce your request rate"), False),
+        (errors.S3Error(504, "HTTP 504"), True),
+        (errors.S3Error(520, "HTTP 520"), True),
+        (errors.UnsupportedError(501, "NotImplemented", "no such header"), False),
+        (errors.S3Error(400, "RequestTimeout", "idle"), False),
+        (errors.ConnectionClosedError(""), True),
+        (errors.UnreachableError(""), False),
+        (errors.IntegrityError(""), False),
+    ],
+)
+def test_only_a_server_that_says_so_itself_has_done_nothing(error: errors.RequestError, leaves_open: bool) -> None:
+    assert retry.leaves_open(error) is leaves_open
+
+
 def test_the_wait_doubles_up_to_twenty_seconds() -> None:
     error = errors.ReadTimeoutError("")
     assert [retry.delay(error, attempt, 1.0) for attempt in (1, 2, 3, 4, 9, 100)] == [0.2, 0.4, 0.8, 1.6, 20.0, 20.0]

@@ -11,22 +11,24 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Thread
+from typing import NoReturn
 
 import pytest
 import trustme
 
-from tests.scripted import Scripted, answer
+from tests.scripted import Scripted, answer, error
 from timetrace.errors import ConnectTimeoutError, ProxyError, TLSError, UnreachableError
 from timetrace.s3.endpoint import resolve_endpoint
-from timetrace.s3.http import Request
+from timetrace.s3.http import Body, Request
 from timetrace.s3.network import Resolver
 from timetrace.s3.transport import Transport
 
 HEADERS = {"host": "h"}
 
 
-def request(url: str) -> Request:
-    return Request("GET", resolve_endpoint("bucket", region="us-east-1", endpoint_url=url), "k")
+def request(url: str, body: bytes | Body = b"") -> Request:
+    endpoint = resolve_endpoint("bucket", region="us-east-1", endpoint_url=url)
+    return Request("PUT" if body else "GET", endpoint, "k", body=body)
 
 
 class TLSServer:
@@ -106,6 +108,87 @@ def test_an_unknown_authority_is_not_accepted(ca: trustme.CA) -> None:
         transport()(request(f"https://127.0.0.1:{server.port}"), HEADERS)
 
 
+class ScriptedTLS(Scripted):
+    """The same over TLS 1.3, whose session tickets come after the handshake, unasked."""
+
+    context: ssl.SSLContext
+
+    def _serve(self, connection: socket.socket, number: int) -> None:
+        with self.context.wrap_socket(connection, server_side=True) as secure:
+            super()._serve(secure, number)
+
+
+@pytest.fixture(params=["http", "https"])
+def scripted(request: pytest.FixtureRequest, ca: trustme.CA) -> Iterator[Scripted]:
+    with (Scripted if request.param == "http" else ScriptedTLS)([answer()]) as server:
+        if isinstance(server, ScriptedTLS):
+            server.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            ca.issue_cert("127.0.0.1").configure_cert(server.context)
+        yield server
+
+
+def url_of(server: Scripted) -> str:
+    return server.url.replace("http:", "https:") if isinstance(server, ScriptedTLS) else server.url
+
+
+LARGE = bytes(range(256)) * 8192  # 2 MiB
+
+
+def test_a_large_body_goes_through_on_a_fresh_connection(scripted: Scripted, bundle: str) -> None:
+    assert transport(bundle)(request(url_of(scripted), LARGE), HEADERS).status == 200
+    assert scripted.requests[0].body == LARGE
+
+
+def test_a_large_body_goes_through_although_the_server_said_100_unasked(scripted: Scripted, bundle: str) -> None:
+    receive = scripted._receive
+
+    def greet(connection: socket.socket, number: int) -> object:
+        connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+        return receive(connection, number)
+
+    scripted._receive = greet  # type: ignore[assignment, method-assign]
+    assert transport(bundle)(request(url_of(scripted), LARGE), HEADERS).status == 200
+    assert scripted.requests[0].body == LARGE
+
+
+class Endless:
+    """A body that nobody can send to its end."""
+
+    def __len__(self) -> int:
+        return 2**62
+
+    def __iter__(self) -> Iterator[bytes]:
+        while True:
+            yield b"x" * 65536
+
+
+def test_an_early_refusal_ends_a_body(scripted: Scripted, bundle: str) -> None:
+    def refuse(connection: socket.socket, number: int) -> NoReturn:
+        head = b""
+        while b"\r\n\r\n" not in head:
+            head += connection.recv(65536)
+        connection.sendall(error(403, "AccessDenied"))
+        while connection.recv(65536):
+            pass
+        raise OSError("it has hung up")
+
+    scripted._receive = refuse  # type: ignore[method-assign]
+    response = transport(bundle)(request(url_of(scripted), Endless()), HEADERS)
+    assert (response.status, b"AccessDenied" in response.body) == (403, True)
+
+
+def test_surplus_bytes_are_not_taken_for_the_next_answer(scripted: Scripted, bundle: str) -> None:
+    def tell_more(connection: socket.socket) -> None:
+        connection.sendall(answer(length=5))
+        connection.sendall(b"first" + answer(body=b"forged"))  # over TLS one record, of which OpenSSL keeps the rest
+        connection.recv(65536)
+
+    scripted.answers = [tell_more, answer(body=b"second")]
+    send = transport(bundle)
+    bodies = [send(request(url_of(scripted)), HEADERS).body for _ in range(2)]
+    assert (bodies, scripted.connections) == ([b"first", b"second"], 2)
+
+
 @pytest.fixture
 def proxied(monkeypatch: pytest.MonkeyPatch) -> Iterator[Scripted]:
     with Scripted([answer(body=b"through")]) as proxy:
@@ -146,6 +229,44 @@ def _pump(source: socket.socket, sink: socket.socket) -> None:
             sink.sendall(data)
     except OSError:
         pass
+
+
+ECHO = "p\u00e4ssw0rd"
+
+
+@pytest.mark.parametrize("status", [200, 502])
+def test_a_password_that_a_proxy_sends_back_is_taken_out(
+    proxied: Scripted, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    monkeypatch.setenv("http_proxy", f"http://user:p%C3%A4ssw0rd@127.0.0.1:{proxied.port}")
+    told = f"<Error><Code>Denied</Code><Message>{ECHO}</Message></Error>".encode()
+    proxied.answers = [answer(status, told).replace(b"Content", f"X-Amz-Request-Id: {ECHO}\r\nContent".encode())]
+    response = Transport(connect_timeout=5, read_timeout=5)(request("http://s3.example"), HEADERS)
+    assert response.body == told.replace(ECHO.encode(), b"[redacted]")
+    assert response.headers["x-amz-request-id"] == "[redacted]"
+
+
+def test_what_a_proxy_passes_on_is_not_touched(proxied: Scripted) -> None:
+    told = b"<ListBucketResult><Contents><Key>Basic authorization p4ssw0rd</Key></Contents></ListBucketResult>"
+    proxied.answers = [answer(body=told)]
+    assert Transport(connect_timeout=5, read_timeout=5)(request("http://s3.example"), HEADERS).body == told
+
+
+def test_a_proxy_with_a_dead_address_is_reached_at_the_next(proxied: Scripted, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", f"http://proxy.example:{proxied.port}")
+    both = Resolver(lambda host, port, **_: [_info("127.0.0.2", port), _info("127.0.0.1", port)])
+    send = Transport(connect_timeout=5, read_timeout=5, resolver=both)
+    assert send(request("http://s3.example"), HEADERS).body == b"through"
+
+
+def test_a_tunnel_that_is_refused_is_not_asked_for_at_the_next_address(
+    proxied: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proxied.answers = [answer(403)]
+    monkeypatch.setenv("https_proxy", f"http://proxy.example:{proxied.port}")
+    twice = Resolver(lambda host, port, **_: [_info("127.0.0.1", port), _info("127.0.0.2", port)])
+    with pytest.raises(ProxyError, match=r"refused to connect .*403"):
+        Transport(connect_timeout=5, read_timeout=5, resolver=twice)(request("https://s3.example"), HEADERS)
 
 
 @pytest.mark.parametrize("status", [407, 502])
@@ -262,7 +383,6 @@ def test_an_old_urllib3_is_told_with_its_version(tmp_path: Path) -> None:
     for name, content in {
         "connection": "HTTPConnection = HTTPSConnection = object",
         "exceptions": "HTTPError = Exception",
-        "util": "wait_for_read = None",
     }.items():
         (tmp_path / "urllib3" / f"{name}.py").write_text(content)
     told = importing("pass", tmp_path)

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import ssl
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -37,6 +40,9 @@ class Pipe:
 
     def sendall(self, data: bytes) -> None:
         self.sent += data
+
+    def settimeout(self, seconds: float) -> None:
+        pass
 
 
 def read(*pieces: bytes | OSError, request: Request = GET) -> tuple[Response, bool]:
@@ -95,6 +101,66 @@ def test_a_broken_pipe_leaves_the_answer_to_be_read(body: bytes) -> None:
 def test_a_server_that_stops_reading_is_a_timeout(body: bytes) -> None:
     with pytest.raises(ReadTimeoutError, match="stopped reading"):
         send(Deaf(TimeoutError()), b"head", body, lambda: False)
+
+
+@pytest.mark.parametrize("nothing", [BlockingIOError(), ssl.SSLWantReadError(2, ""), ssl.SSLWantWriteError(3, "")])
+def test_a_socket_without_anything_for_us_has_not_spoken(nothing: OSError) -> None:
+    assert not Reader(Pipe(nothing)).spoken()
+
+
+@pytest.mark.parametrize("end", [b"\r\n", b"", ConnectionResetError(104, "reset"), ssl.SSLEOFError(8, "")])
+def test_any_byte_and_any_end_of_a_connection_is_noticed(end: bytes | OSError) -> None:
+    assert Reader(Pipe(end)).spoken()
+
+
+def test_an_interim_answer_is_not_the_answer() -> None:
+    interim = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early\r\nLink: HTTP/1.1 200\r\n\r\n"
+    reader = Reader(Pipe(interim, b"HTTP/1.", b"1 403 No\r\nContent-Length: 2\r\n\r\n", b"no"))
+    assert [reader.answered() for _ in range(3)] == [False, False, True]
+    assert reader.response(GET) == Response(403, {"content-length": "2"}, b"no")
+    assert reader.reusable
+
+
+def test_a_server_that_hung_up_counts_as_one_that_answered() -> None:
+    reader = Reader(Pipe(b"HTTP/1.1 100 Continue\r\n\r\n"))
+    assert [reader.answered(), reader.answered()] == [False, True]
+
+
+def test_what_comes_while_a_body_is_sent_is_limited() -> None:
+    reader = Reader(Pipe(*[b"x" * 60_000] * 9))
+    assert [reader.answered() for _ in range(3)] == [False, False, True]
+    with pytest.raises(ResponseError, match="longer than"):
+        reader.response(GET)
+
+
+def test_an_early_answer_has_been_heard_even_if_it_breaks_off() -> None:
+    reader = Reader(Pipe(b"HTTP/1.1 403"))
+    assert reader.answered()
+    with pytest.raises(ConnectionClosedError):
+        reader.response(GET)
+    assert reader.heard
+
+
+def test_a_slow_sink_is_not_a_slow_server() -> None:
+    request = Request("GET", ENDPOINT, "k", receive=lambda headers: lambda piece: time.sleep(0.2))
+    pipe = Pipe(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n", b"a", b"b")
+    assert Reader(pipe, patience=0.1).response(request).status == 200
+
+
+class Slow(Pipe):
+    """One that takes its time for each byte of a body."""
+
+    def recv(self, size: int) -> bytes:
+        if len(self.pieces[0]) == 1:  # type: ignore[arg-type]
+            time.sleep(0.1)
+        return super().recv(size)
+
+
+def test_only_the_end_of_a_large_upload_may_be_slow() -> None:
+    said = (b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n", b" ", b" ", b"<", b">")
+    with pytest.raises(ReadTimeoutError, match="less than 1024 bytes a second"):
+        Reader(Slow(*said), patience=0.1).response(GET)
+    assert Reader(Slow(*said), patience=0.1).response(Request("POST", ENDPOINT, "k")).body == b"  <>"
 
 
 def test_an_answer_is_status_headers_and_body() -> None:

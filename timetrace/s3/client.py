@@ -104,7 +104,7 @@ class S3Client:
     def perform(self, operation: Operation[T]) -> T:
         """What the operation parses to; a RequestError that says how often it was tried."""
         started = self._clock()
-        corrected: set[type[RequestError]] = set()
+        corrected: list[type[RequestError]] = []
         attempt = 1
         unsettled = False
         while True:
@@ -120,8 +120,10 @@ class S3Client:
                 error.unsettled = unsettled
                 if self._is_virtual(endpoint) and isinstance(error, _NOT_FOUND):
                     error.advice = _PATH_STYLE
-                if type(error) not in corrected and self._correct(error, used):
-                    corrected.add(type(error))
+                # After a stale connection another thread may have given back one that is as old.
+                most = 3 if isinstance(error, StaleConnectionError) else 1
+                if corrected.count(type(error)) < most and self._correct(error, used):
+                    corrected.append(type(error))
                     continue
                 wait = retry.delay(error, attempt, self._chance())
                 if error.seconds + wait > retry.MAX_SECONDS or not self._worth_retrying(error, attempt):

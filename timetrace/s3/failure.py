@@ -81,6 +81,8 @@ _BY_STATUS: dict[int, tuple[str, type[S3Error]]] = {
 _ORIGIN = r"https?://[A-Za-z0-9.:\[\]-]{1,255}(?=[/?#]|\Z)"
 # Servers repeat the key in their errors, and XML carries no control characters, not even escaped.
 _ILLEGAL = rb"(?i)[\x01-\x08\x0b\x0c\x0e-\x1f]|&#(?:x0*(?:[1-8bcef]|1[0-9a-f])|0*(?:[1-8]|1[124-9]|2[0-9]|3[01]));"
+# As Go's servers, nginx, Apache and Tomcat say it.
+_WANTS_TLS = rb"(?i)to (an )?https (server|port)|ssl-enabled server port|requires tls"
 _MISSING_OR_DENIED = (
     "denied, or missing and this identity may not list: check the key, and the permission to get it (s3:GetObject)"
 )
@@ -97,11 +99,13 @@ def error_from(request: Request, response: Response, secrets: Collection[str] = 
     `secrets` are those that the request carried: what the server says is told without them.
     """
     code, message, region = _named(response.body, secrets)
-    kind, named = S3Error, code
+    kind, named, hint = S3Error, code, ""
     if code:
         kind = _BY_CODE.get(code, S3Error)
     elif response.status in _BY_STATUS:
         named, kind = _BY_STATUS[response.status]
+    elif response.status == 400 and request.endpoint.scheme == "http" and re.search(_WANTS_TLS, response.body):
+        message, hint = "the port answers as one that speaks TLS", "write https:// in the endpoint"
     told = response.headers.get("x-amz-bucket-region") or region
     if kind is S3Error and told and response.status in (301, 307, 400):
         kind = WrongRegionError
@@ -113,7 +117,7 @@ def error_from(request: Request, response: Response, secrets: Collection[str] = 
         region=told if told and is_label(told) and redacted(told, secrets) == told else None,
         hint=_redirected(response.headers.get("location", ""), secrets)
         or _hint(kind, request, response.status)
-        or ("" if named or response.status != 400 else _not_s3(response.body)),
+        or hint,
     )
     error.server_time = http_date(response.headers.get("date", ""))
     error.retry_after = _retry_after(response.headers.get("retry-after", ""), error.server_time)
@@ -130,7 +134,7 @@ def _retry_after(text: str, now: datetime | None) -> float | None:
 
 def hides_error(body: bytes) -> bool:
     """Whether the XML of a 200 is an error after all: the server began to answer before it knew."""
-    return b"<Error" in body[:500] and bool(_named(body)[0])
+    return b"<Error" in body and bool(_named(body)[0])
 
 
 def _named(body: bytes, secrets: Collection[str] = ()) -> tuple[str, str, str | None]:
@@ -155,13 +159,6 @@ def _redirected(location: str, secrets: Collection[str]) -> str:
     if not origin:
         return ""
     return f"it redirects to {redacted(origin[0], secrets)}: if that is the server, give it as the endpoint"
-
-
-def _not_s3(body: bytes) -> str:
-    # Go's servers and nginx say so, in words of their own.
-    if b"https" in body[:1000].lower():
-        return "that is no S3 error: check the endpoint's port, and whether it has to begin with https://"
-    return ""
 
 
 def _hint(kind: type[S3Error], request: Request, status: int) -> str:

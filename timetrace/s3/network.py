@@ -147,9 +147,10 @@ class Proxy(NamedTuple):
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """The password, and what it is sent as."""
+        """The password, and what it is sent as, and seems to be where its bytes are taken for Latin-1."""
         encoded = (self.authorization or "").removeprefix("Basic ")
-        return (encoded, os.fsdecode(b64decode(encoded)).partition(":")[2])
+        password = b64decode(encoded).partition(b":")[2]
+        return (encoded, os.fsdecode(password), password.decode("latin-1"))
 
 
 def proxy_for(scheme: str, host: str, environ: Mapping[str, str]) -> Proxy | None:

@@ -47,7 +47,8 @@ def is_retryable(error: RequestError) -> bool:
 def leaves_open(error: RequestError) -> bool:
     """Whether the request may have been done although it failed so: the answer was lost, or a gateway gave its own."""
     if isinstance(error, S3Error):
-        return error.status in (500, 502, 504)
+        # A server that says in its own words that it is overloaded, or cannot, has done nothing.
+        return error.status >= 500 and not (error.status in (501, 503) and error.message)
     return not isinstance(error, (UnreachableError, IntegrityError))
 
 

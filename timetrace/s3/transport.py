@@ -26,6 +26,7 @@ from timetrace.errors import (
     UnreachableError,
 )
 from timetrace.s3 import forks
+from timetrace.s3.failure import hides_error
 from timetrace.s3.http import Headers, Request, Response
 from timetrace.s3.network import Proxy, Resolver, proxy_for, tls_context
 from timetrace.s3.wire import Reader, encode_head, send
@@ -40,7 +41,6 @@ try:
     from urllib3 import __version__ as urllib3_version  # type: ignore[attr-defined]
     from urllib3.connection import HTTPConnection, HTTPSConnection
     from urllib3.exceptions import HTTPError
-    from urllib3.util import wait_for_read
 except ImportError as error:
     raise MissingDependencyError(_NEEDED.format(found="")) from error
 if tuple(int(part) for part in urllib3_version.split(".")[:2]) < (2, 2):
@@ -100,7 +100,9 @@ class Transport:
             raise _refused(ProxyError(f"the proxy {proxy.name} wants a user and a password, or others (407)"), 407)
         if proxy and response.status in (403, 405) and b"<Error" not in response.body and request.method != "HEAD":
             raise _refused(ProxyError(f"the proxy {proxy.name} answered {response.status} itself"), response.status)
-        return _without(proxy, response) if proxy and response.status >= 300 else response
+        if proxy and (response.status >= 300 or hides_error(response.body)):
+            return _without(proxy, response)
+        return response
 
     def _answer(self, origin: Origin, proxy: Proxy | None, request: Request, head: bytes) -> Response:
         link = self._take(origin)
@@ -130,7 +132,7 @@ class Transport:
     def _exchange(self, origin: Origin, link: _Link, request: Request, head: bytes) -> Response:
         kept = False
         try:
-            complete = send(link.sock, head, request.body, link.readable)
+            complete = send(link.sock, head, request.body, link.reader.answered)
             response = link.reader.response(request)
             kept = complete and link.reader.reusable
         finally:
@@ -151,7 +153,8 @@ class Transport:
                 link = links.pop()
             except IndexError:
                 return None
-            if not link.readable():
+            # The end of the connection, or what belongs to no request.
+            if not link.reader.spoken():
                 return link
             link.close()
         return None
@@ -190,7 +193,8 @@ class Transport:
                     self._resolver.prefer(via_host, via_port, address)
                 return _Link(connection, self._read_timeout)
             failure = _translate(cause, origin, proxy, self._connect_timeout)
-            if isinstance(failure, (TLSError, ProxyError)) or position == len(addresses) - 1:
+            # A certificate or a tunnel that is refused is so at each address.
+            if not failure.retryable or position == len(addresses) - 1:
                 self._resolver.forget(via_host, via_port)
                 # Raised here, where no other error is being handled: that may hold what a proxy sent back.
                 raise failure from (None if proxy and proxy.authorization else cause)
@@ -207,10 +211,6 @@ class _Link:
         self.sock = connection.sock
         self.sock.settimeout(read_timeout)
         self.reader = Reader(self.sock, read_timeout)
-
-    def readable(self) -> bool:
-        """Whether the server has spoken or hung up: no use for a new request."""
-        return wait_for_read(self.sock, timeout=0)
 
     def close(self) -> None:
         self._connection.close()

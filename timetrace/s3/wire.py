@@ -6,6 +6,7 @@ than signing the request.
 
 from __future__ import annotations
 
+import re
 from time import monotonic
 from typing import TYPE_CHECKING, Protocol
 
@@ -17,9 +18,12 @@ if TYPE_CHECKING:
 
 PIECE = 2**18
 SLOWEST = 1024  # bytes a second, after the read timeout
+COMPLETING = 300.0  # seconds in which the answer to a POST may be slower
 MAX_HEAD = 2**16
 MAX_INTERIM = 16
 _CONTENT_LENGTH_DIGITS = 18
+_FINAL = rb"(?m)^HTTP/\S+ [2-9]"
+_NOT_YET = (2, 3)  # ssl.SSL_ERROR_WANT_READ and _WRITE: what came was not for us, as session tickets are not
 
 
 class Socket(Protocol):
@@ -28,6 +32,8 @@ class Socket(Protocol):
     def recv_into(self, buffer: memoryview, /) -> int: ...
 
     def sendall(self, data: bytes, /) -> None: ...
+
+    def settimeout(self, seconds: float, /) -> None: ...
 
 
 def encode_head(request: Request, target: str, headers: Headers) -> bytes:
@@ -76,12 +82,12 @@ def _pieces(body: bytes) -> Iterator[bytes]:
 class Reader:
     """Reads answers from one socket. `heard` says whether any byte of the current one has come."""
 
-    __slots__ = ("_buffer", "_memory", "_patience", "_received", "_sock", "_started", "heard", "reusable")
+    __slots__ = ("_buffer", "_memory", "_patience", "_received", "_sock", "_waited", "heard", "reusable")
 
     def __init__(self, sock: Socket, patience: float = 60.0) -> None:
         self._sock = sock
         self._patience = patience
-        self._started = 0.0
+        self._waited = 0.0
         self._received = 0
         self._buffer = b""
         self._memory: memoryview | None = None
@@ -90,42 +96,68 @@ class Reader:
 
     def response(self, request: Request) -> Response:
         """The final answer to `request`. `reusable` then tells whether the socket may carry another."""
-        self.heard = self.reusable = False
-        self._started, self._received = monotonic(), 0
+        self.heard, self.reusable = bool(self._buffer), False
+        self._waited, self._received = 0.0, 0
         for _ in range(MAX_INTERIM):
             version, status, headers = parse_head(self._head())
             if status >= 200:
                 break
         else:
             raise ResponseError("the server sent one interim answer (1xx) after another")
+        if request.method == "POST":
+            # S3 says 200 at once, and then blanks for as long as it puts a large object together.
+            self._waited -= COMPLETING
         keep = "close" not in headers.get("connection", "").lower() and version != b"HTTP/1.0"
         body, framed = self._body(request, status, headers)
         self.reusable = keep and framed and not self._buffer
         return Response(status, headers, body)
 
+    def spoken(self, what: bytes = b"") -> bool:
+        """Whether the server hung up, or said what matches since the last answer. It does not wait for it.
+
+        What it said is kept for the next answer. Only reading tells: a socket is readable, too, when all that came
+        are TLS 1.3's session tickets, and is not when what came lies within OpenSSL.
+        """
+        self._sock.settimeout(0)
+        try:
+            piece = self._sock.recv(MAX_HEAD - len(self._buffer))
+        except OSError as error:
+            return not isinstance(error, BlockingIOError) and error.errno not in _NOT_YET
+        finally:
+            self._sock.settimeout(self._patience)
+        self._buffer += piece
+        return not piece or bool(re.search(what, self._buffer))
+
+    def answered(self) -> bool:
+        """Whether the server hung up or began its answer; interim ones (1xx) are none."""
+        return self.spoken(_FINAL)
+
     def _recv(self, size: int) -> bytes:
+        started = monotonic()
         try:
             piece = self._sock.recv(size)
         except OSError as error:
             raise _broken(error) from error
-        self._note(len(piece))
+        self._note(started, len(piece))
         return piece
 
     def _recv_piece(self) -> memoryview:
         """Up to PIECE bytes, in memory that is used again: to get new memory takes as long as to fill it."""
         if self._memory is None:
             self._memory = memoryview(bytearray(PIECE))
+        started = monotonic()
         try:
             received = self._sock.recv_into(self._memory)
         except OSError as error:
             raise _broken(error) from error
-        self._note(received)
+        self._note(started, received)
         return self._memory[:received]
 
-    def _note(self, received: int) -> None:
+    def _note(self, started: float, received: int) -> None:
+        self._waited += monotonic() - started  # and not what a slow sink takes
         self._received += received
         # A socket's own timeout begins anew with each byte, so an answer that drips would never end.
-        if monotonic() > self._started + self._patience + self._received / SLOWEST:
+        if self._waited > self._patience + self._received / SLOWEST:
             raise ReadTimeoutError(f"the answer came at less than {SLOWEST} bytes a second")
 
     def _head(self) -> bytes:
