@@ -33,9 +33,13 @@ _AUTHORIZATION = r"(?i)\b(Basic|Bearer)[ +]+[A-Za-z0-9+/=_.~-]{8,}"
 
 
 def redacted(text: str, secrets: Iterable[str]) -> str:
-    """The text without `secrets`, as they are or percent-encoded: there are servers that send back what they got."""
+    """The text without `secrets`, as they are, percent-encoded or escaped in XML: servers send back what they got."""
     for secret in secrets:
         if len(secret) >= _SHORTEST_SECRET:
-            for form in (secret, secret.replace("/", "%2F").replace("+", "%2B").replace("=", "%3D")):
-                text = text.replace(form, REDACTED)
+            text = re.sub("".join(map(_either_form, secret)), REDACTED, text)
     return re.sub(_AUTHORIZATION, rf"\1 {REDACTED}", text)
+
+
+def _either_form(sign: str) -> str:
+    encoded = "".join([f"%{byte:02x}" for byte in sign.encode(errors="replace")])
+    return sign if sign.isalnum() and sign.isascii() else rf"(?:{re.escape(sign)}|&#?\w+;|(?i:{encoded}))"

@@ -157,6 +157,12 @@ class TestScripted:
         assert "a time that is none" in ran.err
         assert len(server.requests) == 1
 
+    def test_time_that_is_none_is_not_repeated(self, offline: Run) -> None:
+        with Scripted([page("a", initiated="the server's own words")]) as server:
+            ran = offline(f"cleanup -b bucket --endpoint-url {server.url}")
+        assert ran.code == 1
+        assert "own words" not in ran.err
+
     def test_denied_look_through_the_whole_bucket_is_no_trouble(self, offline: Run) -> None:
         with Scripted([page(), error(403, "AccessDenied")]) as server:
             assert offline(f"cleanup -b bucket --endpoint-url {server.url}") == (0, "", "0 unfinished\n")

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.bucket import Bucket
+from tests.bucket import Bucket, Stored
 from tests.cli.conftest import Run
+from tests.folders import fill
 from tests.scripted import error
 from tests.subprocesses import unmeasured
 from timetrace.storage import S3Config, S3Store
@@ -226,9 +227,25 @@ def test_max_errors_stops_and_says_so(scripted: tuple[Run, Bucket], make: Make) 
     assert ran.code == 1
     *failures, stopped, total = ran.err.splitlines()
     assert len(failures) == 3
-    assert stopped == "timetrace: stopped after 3 failures, as max_errors says"
+    assert stopped == "timetrace: stopped after 3 failures, the most that were allowed"
     assert total.startswith("stopped early: 3 failed in ")
     assert (told["failed"], told["complete"]) == (3, False)
+
+
+def test_sync_that_has_to_start_over_tells_what_came_of_it_in_the_end(
+    scripted: tuple[Run, Bucket], tmp_path: Path
+) -> None:
+    run, bucket = scripted
+    keys = [f"k{number:05}.json" for number in range(10_100)]
+    order = {key: place for place, key in enumerate([*keys[:10_050], *reversed(keys[10_050:])])}
+    fill(tmp_path / "c", dict.fromkeys(keys[5:], b"") | {"notes.txt": b""})
+    with bucket:
+        bucket.order = lambda key: order[key.removeprefix("cassettes/")]
+        bucket.objects = {f"cassettes/{key}": Stored(b"") for key in keys}
+        bucket.misbehave(error(403, "AccessDenied"), method="GET", key="cassettes/k00001.json", times=1)
+        ran = run(f"sync down -d {tmp_path / 'c'} --json -b bucket --endpoint-url {bucket.url}")
+    told = ran.objects[-1]
+    assert (ran.code, told["failed"], told["transferred"], told["skipped"], told["left_out"]) == (0, 0, 5, 10_095, 1)
 
 
 def test_jobs_are_how_many_are_on_their_way(scripted: tuple[Run, Bucket], make: Make) -> None:

@@ -24,8 +24,10 @@ from tests.scripted import Answer, Scripted, answer, error, reset
 from tests.test_secrets import BASIC, PASSWORD, SECRET, TOKEN, assert_clean, signatures, told_by
 from timetrace.errors import RequestError, TimetraceError
 from timetrace.s3.credentials import Credentials
+from timetrace.s3.multipart import Upload
 from timetrace.s3.network import parse_proxy
 from timetrace.storage import S3Config, S3Store
+from timetrace.storage.parts import Parts
 from timetrace.text import redacted
 
 ROOT = Path(__file__).parent.parent.parent
@@ -81,6 +83,20 @@ PARROTS = {
         200,
         "|<ListBucketResult><Contents><Key>k</Key><Size>1</Size><LastModified>{token}</LastModified></Contents></ListBucketResult>",
     ),
+    "uploads": _parrot(
+        200,
+        "|<ListMultipartUploadsResult><Upload><Key>{token}</Key><UploadId>{token}</UploadId>"
+        "<Initiated>2026-01-15T10:00:00Z</Initiated></Upload></ListMultipartUploadsResult>",
+    ),
+    "uploads: time": _parrot(
+        200,
+        "|<ListMultipartUploadsResult><Upload><Key>k</Key><UploadId>u</UploadId>"
+        "<Initiated>{token}</Initiated></Upload></ListMultipartUploadsResult>",
+    ),
+    "upload id": _parrot(
+        200,
+        "|<InitiateMultipartUploadResult><UploadId>{token}{signature}</UploadId></InitiateMultipartUploadResult>",
+    ),
     "entity": _parrot(403, "|<Error>&{signature};</Error>"),
     "broken XML": _parrot(200, "|<{signature}"),
     "page": _parrot(502, "|<html>{authorization} {token}</html>"),
@@ -93,20 +109,28 @@ PARROTS = {
 
 
 # To whoever reads an object these answers are its content, which an error about its JSON may hold.
-CONTENTS = ("hidden in 200", "listing", "listing: time", "broken XML", "deletion")
+CONTENTS = (
+    *("hidden in 200", "listing", "listing: time", "broken XML", "deletion"),
+    *("uploads", "uploads: time", "upload id"),
+)
+LARGE = b"0123456789" * 6
+RANGE = 40  # bytes; what is larger goes up in parts and comes down in ranges
 
 
 class Parrot(Bucket):
-    """A bucket that says back what it was sent."""
+    """A bucket that says back what it was sent, but for requests that are `spared`."""
 
     parrot: Callable[[Any], bytes] | None = None
+    spared: Callable[[Any], bool] | None = None
 
     def __enter__(self) -> Parrot:
         super().__enter__()
         return self
 
     def _answer(self, received: Any) -> bytes:
-        return self.parrot(received) if self.parrot else super()._answer(received)
+        if self.parrot and not (self.spared and self.spared(received)):
+            return self.parrot(received)
+        return super()._answer(received)
 
 
 @pytest.fixture
@@ -120,9 +144,46 @@ def keys(**more: Any) -> dict[str, Any]:
     return {"access_key": "AKID", "secret_key": SECRET, "session_token": TOKEN, "max_attempts": 2, **more}
 
 
-def calls(store: S3Store, folder: Path, told: list[object]) -> dict[str, Callable[[], object]]:
+def sparing(bucket: Parrot, spared: Callable[[Any], bool], call: Callable[[], object]) -> Callable[[], object]:
+    """The call, with true answers to what it begins with."""
+
+    def do() -> object:
+        bucket.spared = spared
+        try:
+            return call()
+        finally:
+            bucket.spared = None
+
+    return do
+
+
+def calls(store: S3Store, bucket: Parrot, folder: Path, told: list[object]) -> dict[str, Callable[[], object]]:
     file = folder / "a.json"
+    begun = Upload("a.json", "id", "2026-01-15T10:00:00Z")
     return {
+        "stale_uploads": lambda: [*store.stale_uploads()],
+        "abort_upload": lambda: store.abort_upload(begun),
+        "multipart: create": lambda: store.write_bytes("large.json", LARGE),
+        "multipart: part": sparing(
+            bucket,
+            lambda received: received.line.startswith("POST"),
+            lambda: store.write_bytes("large.json", LARGE),
+        ),
+        "multipart: complete": sparing(
+            bucket,
+            lambda received: "uploads=" in received.line or received.line.startswith("PUT"),
+            lambda: store.write_bytes("large.json", LARGE),
+        ),
+        "multipart: abort": sparing(
+            bucket,
+            lambda received: "uploads=" in received.line,
+            lambda: store.write_bytes("large.json", LARGE),
+        ),
+        "ranges": sparing(
+            bucket,
+            lambda received: "range" not in received.headers,
+            lambda: store.download("stored.json", folder / "new" / "stored.json"),
+        ),
         "read": lambda: store.read("a.json"),
         "read_bytes": lambda: store.read_bytes("a.json"),
         "write": lambda: store.write("a.json", {}),
@@ -156,9 +217,13 @@ def test_what_a_server_sends_back_of_our_secrets_does_not_reach_the_caller(
     raised = 0
     told: list[object] = []
     with Parrot() as bucket, bucket.store(**keys()) as store:
-        store._objects.client._sleep = lambda seconds: None
+        client = store._objects.client
+        client._sleep = lambda seconds: None
+        parts = Parts(client, threshold=RANGE, part_size=RANGE, concurrency=1)
+        store._objects = store._objects._replace(parts=parts)
+        bucket.objects["stored.json"] = Stored(LARGE)
         bucket.parrot = PARROTS[parrot]
-        for name, call in calls(store, tmp_path, told).items():
+        for name, call in calls(store, bucket, tmp_path, told).items():
             result: object = None
             try:
                 result = call()
@@ -168,7 +233,7 @@ def test_what_a_server_sends_back_of_our_secrets_does_not_reach_the_caller(
                     continue
                 assert_clean(told_by(problem), *signatures(bucket), QUOTED)
             shown = [] if isinstance(result, (dict, list, bytes)) else [repr(result), str(result)]
-            if parrot not in ("listing", "etag"):  # those are what is stored, and not a word about it
+            if parrot not in ("listing", "etag", "uploads"):  # those are what is stored, and not a word about it
                 assert_clean([*shown, repr(told)], *signatures(bucket), QUOTED)
             for item in [*told, *getattr(result, "failed", ()), *getattr(result, "refused", ())]:
                 assert_clean(seen(getattr(item, "error", None)), *signatures(bucket), QUOTED)
@@ -189,6 +254,15 @@ def test_secrets_too_short_to_be_any_do_not_make_messages_unreadable() -> None:
     assert redacted("the test failed", ["test"]) == "the test failed"
     assert redacted("a 12345678 b", ["12345678"]) == "a [redacted] b"
     assert redacted("Basic dXNlcjpwYXNz and Basic auth", []) == "Basic [redacted] and Basic auth"
+
+
+@pytest.mark.parametrize("form", ["a/b+c=d*é.", "a%2Fb%2Bc%3Dd%2A%C3%A9.", "a%2fb%2bc%3dd*%c3%a9.", "a/b%2Bc%3Dd*é."])
+def test_a_secret_is_known_in_each_percent_encoding(form: str) -> None:
+    assert redacted(f"<{form}>", ["a/b+c=d*é."]) == "<[redacted]>"
+
+
+def test_a_secret_is_known_as_xml_writes_it() -> None:
+    assert redacted("<a&amp;b&lt;c&#62;d&quot;e>", ['a&b<c>d"e']) == "<[redacted]>"
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
@@ -271,6 +345,7 @@ COMMANDS = [
     ["sync", "down", "-d", "down"],
     ["rm", "--yes", "a.json"],
     ["rm", "a.json"],
+    ["cleanup", "--yes", "--older-than", "0s"],
 ]
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from timetrace.errors import CredentialsError
-from timetrace.s3.credentials import Credentials, find_credentials
+from timetrace.s3.credentials import Credentials, FileCredentials, find_credentials
 from timetrace.s3.profiles import Profiles
 
 KEYS = "aws_access_key_id = ID\naws_secret_access_key = s3cret\n"
@@ -75,3 +75,16 @@ def test_a_role_in_the_credentials_file_counts_too(tmp_path: Path) -> None:
 
 def test_a_profile_without_any_keys_has_none(tmp_path: Path) -> None:
     assert found(tmp_path, "[profile dev]\nregion = r-1\n", explicit_profile=True) is None
+
+
+def test_keys_still_hold_while_their_file_is_being_written(tmp_path: Path) -> None:
+    path = tmp_path / "credentials"
+    environ = {"AWS_CONFIG_FILE": str(tmp_path / "config"), "AWS_SHARED_CREDENTIALS_FILE": str(path)}
+    path.write_text("[dev]\naws_access_key_id = OLD\naws_secret_access_key = s3cret\n")
+    credentials = FileCredentials(environ, "dev", explicit_profile=True)
+    assert credentials().access_key == "OLD"
+    for half in ("", "[dev]\naws_access_key_id = NEW\n"):
+        path.write_text(half)
+        assert credentials().access_key == "OLD"
+    path.write_text("[dev]\naws_access_key_id = NEW\naws_secret_access_key = s3cret\n")
+    assert credentials().access_key == "NEW"

@@ -13,7 +13,7 @@ from timetrace import errors
 from timetrace.s3.endpoint import Endpoint
 from timetrace.s3.http import Response
 from timetrace.s3.operations import DeleteObjects
-from timetrace.storage import S3Store, deletion
+from timetrace.storage import S3Store, SyncItem, deletion
 from timetrace.storage.deletion import Deleter
 
 ENDPOINT = Endpoint("http", "h", None, "/b")
@@ -125,6 +125,15 @@ def test_what_all_keys_would_meet_is_raised(bucket: Bucket, store: S3Store, meth
     bucket.misbehave(error(403, "SignatureDoesNotMatch"), method=method)
     with pytest.raises(errors.SignatureError):
         delete(store, bucket, ["a", "bell\x07"])
+
+
+def test_what_was_deleted_is_told_although_what_comes_next_ends_all(bucket: Bucket, store: S3Store) -> None:
+    bucket.objects = {"\x01.json": Stored(b""), "a.json": Stored(b"")}
+    bucket.misbehave(error(404, "NoSuchBucket"), method="DELETE")
+    told: list[SyncItem] = []
+    with pytest.raises(errors.NoSuchBucketError):
+        store.delete_files(["\x01.json", "a.json"], on_result=told.append)
+    assert [(item.action, item.key) for item in told] == [("delete", "a.json")]
 
 
 def test_an_answer_that_lists_no_errors_means_that_all_are_gone() -> None:

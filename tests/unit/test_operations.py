@@ -13,6 +13,7 @@ from timetrace.s3.operations import (
     HeadObject,
     ObjectStat,
     PutObject,
+    bare_etag,
     is_md5,
     stat_from,
 )
@@ -99,3 +100,11 @@ def test_what_has_not_the_form_of_an_md5_is_none(etag: str) -> None:
 @pytest.mark.parametrize("text", ["", "yesterday", "Wed, 21 Xxx 2015 07:28:00 GMT", "Wed, 99 Oct 2015 07:28:00 GMT"])
 def test_a_date_that_is_none_is_none(text: str) -> None:
     assert http_date(text) is None
+
+
+@pytest.mark.parametrize(
+    ("etag", "bare"),
+    [('"abc"', "abc"), ("abc", "abc"), (' W/"a-b" ', "a-b"), ('"a\nb"', ""), ('"→"', ""), ("a\x7fb", "")],
+)
+def test_an_etag_is_one_that_a_header_can_carry(etag: str, bare: str) -> None:
+    assert bare_etag(etag) == bare

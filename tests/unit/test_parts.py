@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import random
+import signal
 import socket
 import threading
 from collections.abc import Iterator
@@ -117,6 +118,33 @@ def test_a_part_that_goes_on_failing_ends_the_upload_and_leaves_nothing(
         store.upload(file, "a.json")
     assert (bucket.objects, bucket.uploads) == ({}, {})
     assert "DELETE a.json" in bucket.asked()
+
+
+def test_an_interrupt_aborts_the_upload(
+    bucket: Bucket, store: S3Store, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(jobs: object, work: object, concurrency: int) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("timetrace.storage.workers.run_all", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        store.upload(file)
+    assert (bucket.uploads, bucket.objects) == ({}, {})
+
+
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_forked_child_does_not_wait_for_a_large_object_of_its_parents(bucket: Bucket, store: S3Store) -> None:
+    with store._objects.parts._lock:  # as a thread has it that is moving one
+        child = os.fork()
+        if not child:
+            signal.alarm(20)
+            try:
+                store.write_bytes("a.json", LARGE)
+                os._exit(0)
+            finally:
+                os._exit(1)
+        _, status = os.waitpid(child, 0)
+    assert (status, [*bucket.objects]) == (0, ["a.json"])
 
 
 def test_a_failure_is_told_even_if_the_upload_cannot_be_aborted(bucket: Bucket, store: S3Store, file: Path) -> None:

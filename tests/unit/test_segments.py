@@ -69,6 +69,18 @@ def test_a_server_of_unknown_order_and_a_single_folder_are_listed_page_after_pag
     assert segments(bucket) == 0
 
 
+@pytest.mark.usefixtures("small")
+def test_a_server_that_is_out_of_order_from_the_start_is_not_believed_to_be_in_order(
+    bucket: Bucket, store: S3Store
+) -> None:
+    names = fill(bucket, 60, 20)
+    moved = {names[3]: len(names), names[400]: -1}
+    order = {name: moved.get(name, place) for place, name in enumerate(names)}
+    bucket.order = order.__getitem__
+    assert sorted(store.list("2026/")) == names
+    assert segments(bucket) == 0
+
+
 def test_a_short_listing_is_one_request_a_page(bucket: Bucket, store: S3Store) -> None:
     bucket.objects = dict.fromkeys([f"a/{number:03d}.json" for number in range(200)], EMPTY)
     list(store.list())

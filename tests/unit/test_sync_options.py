@@ -14,7 +14,7 @@ import pytest
 
 from tests.bucket import Bucket, Stored
 from tests.folders import content, fill
-from tests.scripted import error, reset
+from tests.scripted import answer, error, reset
 from timetrace import errors
 from timetrace.storage import S3Store, SyncItem
 from timetrace.storage.report import Progress
@@ -435,7 +435,8 @@ def test_keys_that_exist_are_not_sent(bucket: Bucket, store: S3Store, folder: Pa
     assert (report.transferred, report.skipped, report.ok) == (2, 1, True)
     assert bucket.objects["a.json"].body == b"theirs"
     assert "PUT a.json" not in bucket.asked()
-    assert all(request.headers["if-none-match"] == "*" for request in bucket.requests[1:])
+    sent = [request for request in bucket.requests if request.line.startswith("PUT")]
+    assert [request.headers["if-none-match"] for request in sent] == ["*"] * 3  # the first one goes twice
 
 
 def test_the_loser_of_a_race_is_told_and_replaces_nothing(bucket: Bucket, folder: Path) -> None:
@@ -509,6 +510,36 @@ def test_a_server_that_ignores_the_condition_is_found_out(bucket: Bucket, folder
     ):
         store.sync_upload(folder, create_only=True)
     assert len(bucket.objects) == 1
+
+
+@pytest.mark.parametrize("size", [1, 6 * 2**20])
+def test_whether_a_server_knows_the_condition_is_never_tried_on_an_object_that_exists(
+    bucket: Bucket, folder: Path, size: int
+) -> None:
+    bucket.creates_only = False
+    put(bucket, a=b"old")
+    fill(folder, {"a.json": bytes(size)})
+    with bucket.store(multipart_threshold="5MB", part_size="5MB") as store:
+        report = store.upload_files([(folder / "a.json", "a.json")], create_only=True)
+    assert [type(item.error) for item in report.failed] == [errors.PreconditionFailedError]
+    assert bucket.objects["a.json"].body == b"old"
+
+
+def test_who_may_not_look_can_still_create(bucket: Bucket, store: S3Store, folder: Path) -> None:
+    fill(folder, {"a.json": b"a"})
+    bucket.misbehave(error(403, "AccessDenied"), method="HEAD")
+    bucket.misbehave(error(403, "AccessDenied"), method="GET", key="a.json")
+    assert store.upload_files([(folder / "a.json", "a.json")], create_only=True).transferred == 1
+
+
+def test_an_object_is_not_told_as_failed_because_the_proof_of_the_condition_failed(
+    bucket: Bucket, store: S3Store, folder: Path
+) -> None:
+    fill(folder, {"a.json": b"a", "b.json": b"b"})
+    bucket.misbehave(answer(headers=["ETag: e"]), method="PUT", times=1)
+    bucket.misbehave(error(503, "SlowDown"), method="PUT", times=1)
+    report = store.upload_files([(folder / name, name) for name in ("a.json", "b.json")], create_only=True, jobs=1)
+    assert (report.transferred, report.failed) == (2, ())
 
 
 def test_a_server_that_knows_it_only_for_parts_or_only_without_is_found_out(bucket: Bucket, folder: Path) -> None:
@@ -650,7 +681,7 @@ def test_a_sync_stops_at_so_many_failures(bucket: Bucket, store: S3Store, folder
     bucket.misbehave(error(500, "InternalError"), method="PUT" if way == "up" else "GET", query=".json")
     sync = store.sync_upload if way == "up" else store.sync_download
     report = sync(folder if way == "up" else folder / "new", max_errors=3, jobs=2)
-    assert report.stopped == "stopped after 3 failures, as max_errors says"
+    assert report.stopped == "stopped after 3 failures, the most that were allowed"
     assert 3 <= len(report.failed) <= 4
     assert len(bucket.asked("PUT" if way == "up" else "GET")) < 10
     assert not report.ok
@@ -662,7 +693,7 @@ def test_nothing_is_deleted_once_a_sync_has_stopped(bucket: Bucket, store: S3Sto
     bucket.misbehave(error(500, "InternalError"), method="PUT")
     report = store.sync_upload(folder, delete=True, max_errors=1)
     assert (report.stopped, report.deleted, "x.json" in bucket.objects) == (
-        "stopped after 1 failure, as max_errors says",
+        "stopped after 1 failure, the most that were allowed",
         0,
         True,
     )
@@ -682,6 +713,7 @@ def test_progress_rises_and_ends_complete(bucket: Bucket, store: S3Store, folder
         assert before.seconds <= after.seconds
         assert before.complete <= after.complete
     assert all(progress.done <= progress.planned for progress in told)
+    assert {progress.planned for progress in told if progress.complete} == {count}
     last = told[-1]
     assert (last.done, last.planned, last.bytes, last.complete) == (count, count, 50, True)
     assert report.transferred == 25

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Iterable, Iterator
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from timetrace.errors import ResponseError
-from timetrace.storage.sync import Entry, OutOfOrderError, Step, in_order, plan
+from timetrace.storage.sync import Entry, OutOfOrderError, Step, as_text, from_text, in_order, plan
 
 # Few letters around "/", so that keys are often each other's folders.
 KEYS = st.text("ab-./0A", min_size=1, max_size=6)
@@ -155,3 +156,35 @@ class TestOrder:
         source, target = ([Entry(key, 1) for key in side.split()] for side in sides)
         with pytest.raises(OutOfOrderError):
             list(plan(source, target))
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        Step("copy", "a", Entry("a", 1), None),
+        Step("compare", "a/é", Entry("a/é", 0, "e"), Entry("a/é", 0, "f" * 32)),
+        Step("extra", "a\0b\0", None, Entry("a\0b\0", 7, "")),
+        Step("refuse", "../a", Entry("../a", 1), None, "it leads out of the folder"),
+    ],
+)
+def test_a_step_held_as_a_text_is_the_same_again(step: Step) -> None:
+    assert from_text(as_text(step)) == step
+
+
+def test_a_collected_plan_takes_at_most_two_hundred_bytes_a_key_above_the_key() -> None:
+    keys = [f"2026-01-15/POST__checkout__{number:08}.json" for number in range(20_000)]
+    length = sum(map(len, keys))
+
+    def steps() -> Iterator[Step]:
+        for number, key in enumerate(keys):
+            # As they come from two listings: neither shares anything with the other.
+            ours, theirs = "".join([*key]), "".join([*key])
+            yield Step("compare", ours, Entry(ours, number), Entry(theirs, number, f"{number:032x}"))
+
+    tracemalloc.start()
+    try:
+        held = [as_text(step) for step in steps()]
+        size, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (size - length) / len(held) <= 200

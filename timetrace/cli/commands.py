@@ -177,7 +177,7 @@ def sync(args: Namespace, out: Output) -> int:
                 for key in refused.keys:
                     reporter.refuse_deletion(key, os.path.join(args.dir, *key.split("/")))
                 raise
-            reporter.add(report)
+            reporter.close_with(report)
             if report.ok and not report.transferred + report.skipped:
                 source = args.dir if up else store.uri("")
                 out.note(f"timetrace: warning: nothing to sync in {source}: {_none_matches(args)}")

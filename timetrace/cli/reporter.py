@@ -39,7 +39,7 @@ class Reporter:
         self._always = always
         self._seen = 0
         self._tally = Tally(dry_run=dry_run)
-        self._reports: list[SyncReport] = []
+        self._report: SyncReport | None = None
 
     def __call__(self, item: SyncItem) -> None:
         if self._over:  # told by a thread that an interrupt left behind
@@ -76,9 +76,9 @@ class Reporter:
         fields = {"path": path} if self._local else {}
         self._out.json(action="refuse", key=key, uri=uri, **fields, error="not removed", type="DeletionRefusedError")
 
-    def add(self, report: SyncReport) -> None:
-        """What a store says it did. Its own sums are better than ours where it had to start over."""
-        self._reports.append(report)
+    def close_with(self, report: SyncReport) -> None:
+        """Tell this sum at the end: a sync that had to start over has seen items twice, and knows it."""
+        self._report = report
 
     def __enter__(self) -> Reporter:
         return self
@@ -89,11 +89,8 @@ class Reporter:
         self._over = True
         self._out.end_progress()
         report = self._tally.report()
-        if error is None and self._reports:
-            done = self._reports[0] if len(self._reports) == 1 else report
-            report = report._replace(
-                skipped=done.skipped, left_out=max(done.left_out, report.left_out), stopped=done.stopped
-            )
+        if error is None and self._report:
+            report = self._report
         self.ok = report.ok
         if report.stopped:
             self._out.error(report.stopped)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from threading import Lock
 from typing import NamedTuple
 
-from timetrace.errors import CredentialsError
+from timetrace.errors import ConfigError, CredentialsError
 from timetrace.s3 import forks
 from timetrace.s3.profiles import Profiles
 
@@ -75,14 +75,19 @@ class FileCredentials:
 
     def __call__(self) -> Credentials:
         """CredentialsError, which lists where it looked, if there are none."""
-        profiles = Profiles(self._environ, self._profile)
-        stamps = [_stamp(profiles.credentials_file), _stamp(profiles.config_file)]
-        if stamps != self._stamps or self._found is None:
-            with self._lock:
-                found = find_credentials(self._environ, profiles, explicit_profile=self._explicit)
-                if found is None:
-                    raise not_found(profiles, explicit_profile=self._explicit)
-                self._found, self._stamps = found, stamps
+        try:
+            profiles = Profiles(self._environ, self._profile)
+            stamps = [_stamp(profiles.credentials_file), _stamp(profiles.config_file)]
+            if stamps != self._stamps or self._found is None:
+                with self._lock:
+                    found = find_credentials(self._environ, profiles, explicit_profile=self._explicit)
+                    if found is None:
+                        raise not_found(profiles, explicit_profile=self._explicit)
+                    self._found, self._stamps = found, stamps
+        except ConfigError:
+            # A file that is being written is read half at times: what was found before may still hold.
+            if self._found is None:
+                raise
         return self._found
 
 

@@ -51,7 +51,9 @@ def is_md5(etag: str) -> bool:
 
 
 def bare_etag(etag: str) -> str:
-    return etag.strip().removeprefix("W/").strip('"')
+    """Without quotes; empty if no header could carry it, as a condition of a later request has to."""
+    bare = etag.strip().removeprefix("W/").strip('"')
+    return bare if bare.isascii() and bare.isprintable() else ""
 
 
 def stat_from(key: str, headers: Headers) -> ObjectStat:

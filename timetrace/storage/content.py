@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 import zlib
 from base64 import b64encode
 from collections.abc import Iterable, Iterator
@@ -187,6 +186,8 @@ class Spool(_Sliced):
     """A temporary file without a name, which goes when the last reader lets go of it."""
 
     def __init__(self) -> None:
+        import tempfile  # slow, and for few
+
         self._file: IO[bytes] = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115
         self._lock = Lock()
 

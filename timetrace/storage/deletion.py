@@ -32,11 +32,10 @@ class Deleter:
     def delete(self, keys: Sequence[str]) -> Iterator[tuple[str, Exception | None]]:
         """Each of up to a thousand keys with what went wrong; what concerns all of them is raised."""
         outcomes = {} if self._singly else self._delete_together([key for key in keys if _fits_xml(key)])
+        yield from outcomes.items()  # first: what comes next may end all
         for key in keys:
             if key not in outcomes:
                 yield key, self._delete_one(key)
-            else:
-                yield key, outcomes[key]
 
     def _delete_together(self, keys: Sequence[str]) -> dict[str, Exception | None]:
         """What became of each key that need not be tried singly."""

@@ -14,6 +14,7 @@ from timetrace.errors import (
     IntegrityError,
     NoSuchKeyError,
     PreconditionFailedError,
+    RequestError,
     UnsupportedError,
 )
 from timetrace.storage import keys
@@ -68,27 +69,43 @@ class Creator:
     def put(self, full_key: str, content: Content) -> None:
         """PreconditionFailedError if the object exists, UnsupportedError if the server would replace it."""
         way = self._objects.is_large(content)
+        if way not in self._proven:
+            self._refuse_existing(full_key)
         with self._first:
             if self._verdict:
                 raise self._verdict
             if way not in self._proven:
-                try:
-                    self._put_first(full_key, content)
-                except PreconditionFailedError:
-                    self._proven.add(way)
-                    raise
-                self._proven.add(way)
+                self._put_first(full_key, content, way)
                 return
         self._objects.put(full_key, content, create_only=True)
 
-    def _put_first(self, full_key: str, content: Content) -> None:
+    def _refuse_existing(self, full_key: str) -> None:
+        """Whether this server would refuse to replace an object is not to be tried on one that is there."""
+        client = self._objects.client
+        try:
+            client.head(full_key)
+        except (NoSuchKeyError, AccessDeniedError):
+            return  # who may not look can only ask the server not to
+        error = PreconditionFailedError(412, "PreconditionFailed", "the object exists")
+        error.method, error.uri = "PUT", client.uri(full_key)
+        raise error
+
+    def _put_first(self, full_key: str, content: Content, way: bool) -> None:
         """The first one of each way is put twice: a server that takes the second has not understood what it was asked.
 
         Both times it is the same content, so that nothing is lost by it.
         """
-        self._objects.put(full_key, content, create_only=True)
-        if self._objects.is_refused(full_key, content):
-            return
+        try:
+            self._objects.put(full_key, content, create_only=True)
+        except PreconditionFailedError:
+            self._proven.add(way)
+            raise
+        try:
+            if self._objects.is_refused(full_key, content):
+                self._proven.add(way)
+                return
+        except RequestError:
+            return  # it is stored; the next one will tell
         error = UnsupportedError(200, "If-None-Match was ignored", hint="this server cannot create only: do without")
         error.method, error.uri = "PUT", self._objects.client.uri(full_key)
         self._verdict = error

@@ -17,7 +17,7 @@ from timetrace.storage.files import LeftOut, walk
 from timetrace.storage.keys import CASSETTES, Patterns
 from timetrace.storage.objects import Digest, Objects
 from timetrace.storage.report import Action, SyncItem, Tally, TooManyErrors
-from timetrace.storage.sync import Entry, OutOfOrderError, Step
+from timetrace.storage.sync import Entry, OutOfOrderError, Step, as_text, from_text
 from timetrace.storage.workers import Ahead, Threads, is_fatal
 
 PAGES_AHEAD = 2
@@ -118,25 +118,23 @@ class Mirror:
         except (OSError, RefusedKeyError):
             return False  # told when it is settled
         if equal:
+            self.tally.plan()
             self.tally.add(self.item("skip", step.key, size=step.source.size if step.source else 0))
         return equal
 
     def _run_with_deletions(self) -> None:
         try:
-            steps = list(self._planned(False))
+            wanted, kept, extras = self._collected(False)
         except OutOfOrderError:
             self.tally.start_over()
-            steps = list(self._planned(True))
-        wanted = [step for step in steps if step.kind != "extra"]
-        extras = [step for step in steps if step.kind == "extra"]
+            wanted, kept, extras = self._collected(True)
         if self.left_out:
             extras = [step for step in extras if not deletion.protected(step.key, self.left_out)]
         if not self.options.dry_run:
-            kept = sum(step.target is not None for step in wanted)
             names = [self._relative(step.key) for step in extras]
             deletion.check(names, kept, len(wanted), self.source, force=self.options.force)
         self.tally.plan(len(extras))
-        self._carry_out(wanted)
+        self._carry_out(map(from_text, wanted))
         if self.tally.has_trouble and extras:
             self.tally.stopped = f"nothing was deleted ({len(extras)} would have been), as not everything went well"
         elif self.options.dry_run:
@@ -144,6 +142,17 @@ class Mirror:
                 self.tally.add(self.item("delete", step.key))
         elif extras:
             self.delete(extras)
+
+    def _collected(self, sort: bool) -> tuple[list[str], int, list[Step]]:
+        """The steps that copy or compare, as texts; how many of them find something there; those that delete."""
+        wanted, kept, extras = list[str](), 0, list[Step]()
+        for step in self._planned(sort):
+            if step.kind == "extra":
+                extras.append(step)
+            else:
+                wanted.append(as_text(step))
+                kept += step.target is not None
+        return wanted, kept, extras
 
     def _carry_out(self, steps: Iterable[Step]) -> None:
         if not self.tally.on_progress:
@@ -194,6 +203,8 @@ class Mirror:
             if isinstance(found, LeftOut):
                 if self.options.delete:
                     self.left_out.add(os.path.relpath(found.path, self.root).replace(os.sep, "/"))
+                if found.failed:
+                    self.tally.plan()
                 self.tally.add(SyncItem(found.action, "", found.path, reason=found.reason))
             else:
                 yield Entry(found.key, found.size)

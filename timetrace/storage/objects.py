@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from time import monotonic
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from timetrace.errors import (
@@ -197,6 +198,7 @@ class Objects(NamedTuple):
             return self._get_in_one(full_key, target, unless_sha256, most=None)
 
     def _get_in_parts(self, full_key: str, target: RandomAccess, size: int, etag: str) -> int:
+        started = monotonic()
         try:
             return self.parts.download(full_key, target, size, etag, _refuse_packed).size
         except IntegrityError as error:
@@ -205,7 +207,8 @@ class Objects(NamedTuple):
         try:
             return self.parts.download(full_key, target, size, etag, _refuse_packed).size
         except IntegrityError as error:
-            error.method, error.uri, error.attempts = "GET", self.client.uri(full_key), 2
+            error.method, error.uri = "GET", self.client.uri(full_key)
+            error.attempts, error.seconds = 2, monotonic() - started
             raise
 
     def _get_in_one(self, full_key: str, target: Target, unless_sha256: str | None, most: int | None) -> int | None:

@@ -5,16 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import datetime, timezone
-from threading import Lock
+from threading import Lock, Thread
 from typing import TYPE_CHECKING, NamedTuple
 
-from timetrace.errors import (
-    AccessDeniedError,
-    ConflictError,
-    NoSuchUploadError,
-    RequestError,
-    ResponseError,
-)
+from timetrace.errors import AccessDeniedError, ConflictError, NoSuchUploadError, RequestError, ResponseError
+from timetrace.s3 import forks
 
 if TYPE_CHECKING:
     from timetrace.s3.client import S3Client
@@ -40,6 +35,7 @@ class Parts:
         self._part_size = part_size
         self._concurrency = concurrency
         self._lock = Lock()
+        forks.watch(self)
 
     def upload(
         self, key: str, content: Content, described: Described, is_stored: Callable[[], bool], *, create_only: bool
@@ -57,6 +53,7 @@ class Parts:
 
     def _upload(self, key: str, content: Content, described: Described, create_only: bool) -> None:
         from timetrace.s3.multipart import AbortMultipartUpload, CompleteMultipartUpload, CreateMultipartUpload
+        from timetrace.storage.workers import PATIENCE
 
         created = CreateMultipartUpload(key, described.content_type, described.metadata, content.encoding)
         upload_id = self._client.perform(created)
@@ -64,10 +61,15 @@ class Parts:
             etags = self._send(key, upload_id, content)
             content.check_unchanged()
             self._client.perform(CompleteMultipartUpload(key, upload_id, etags, create_only))
-        except BaseException:
+        except BaseException as error:
             # Parts that nobody completes are kept, and paid for, but never seen.
-            with suppress(RequestError):
-                self._client.perform(AbortMultipartUpload(key, upload_id))
+            def abort() -> None:
+                with suppress(RequestError):
+                    self._client.perform(AbortMultipartUpload(key, upload_id))
+
+            thread = Thread(target=abort, daemon=True)
+            thread.start()
+            thread.join(None if isinstance(error, Exception) else PATIENCE)  # Ctrl-C does not wait for a silent server
             raise
 
     def _send(self, key: str, upload_id: str, content: Content) -> list[str]:
@@ -110,7 +112,7 @@ def begun_before(client: S3Client, prefix: str, moment: datetime) -> Iterator[Up
         try:
             begun = datetime.fromisoformat(upload.initiated.replace("Z", "+00:00"))
         except ValueError:
-            raise ResponseError(f"the list of uploads has a time that is none ({upload.initiated!a})") from None
+            raise ResponseError("the list of uploads has a time that is none") from None
         # A server that tells no zone means UTC, as S3 does.
         if (begun if begun.tzinfo else begun.replace(tzinfo=timezone.utc)) <= moment:
             yield upload

@@ -42,8 +42,11 @@ def entries(
 def in_believed_order(listing: Iterator[Entry]) -> Iterator[Entry]:
     """The listing as it comes if it begins in order, else all of it, sorted."""
     head = list(islice(listing, WINDOW))
-    rises = all(head[i].key < head[i + 1].key for i in range(len(head) - 1))
-    return chain(head, listing) if rises else in_order(chain(head, listing))
+    return chain(head, listing) if _rises(head) else in_order(chain(head, listing))
+
+
+def _rises(listing: Sequence[Entry | ObjectSummary]) -> bool:
+    return all(before.key < after.key for before, after in pairwise(listing))
 
 
 def in_order(listing: Iterable[Entry]) -> Iterator[Entry]:
@@ -79,7 +82,7 @@ PAGES_EACH = 4
 PAGE = 1000
 # By their Server header. S3's own directory buckets are not in order, and named so.
 _IN_ORDER = ("amazons3", "minio")
-_DIRECTORY_BUCKET = "--x-s3"
+_DIRECTORY_BUCKETS = ("--x-s3", "--xa-s3")
 
 
 def list_pages(client: S3Client, prefix: str) -> Iterator[Sequence[ObjectSummary]]:
@@ -87,9 +90,9 @@ def list_pages(client: S3Client, prefix: str) -> Iterator[Sequence[ObjectSummary
     seen: list[ObjectSummary] = []
     for count, page in enumerate(client.pages(prefix), 1):
         yield page.objects
-        if count < PAGES_BEFORE:
+        if count <= PAGES_BEFORE:
             seen += page.objects
-        elif count == PAGES_BEFORE and page.token and page.objects and _is_in_order(client, page):
+        if count == PAGES_BEFORE and page.token and page.objects and _is_in_order(client, page) and _rises(seen):
             last = page.objects[-1].key
             ends = _ends(client, prefix, last, seen)
             seen.clear()
@@ -99,12 +102,12 @@ def list_pages(client: S3Client, prefix: str) -> Iterator[Sequence[ObjectSummary
 
 
 def _is_in_order(client: S3Client, page: Page) -> bool:
-    return page.server.lower().startswith(_IN_ORDER) and not client.bucket.endswith(_DIRECTORY_BUCKET)
+    return page.server.lower().startswith(_IN_ORDER) and not client.bucket.endswith(_DIRECTORY_BUCKETS)
 
 
 def _ends(client: S3Client, prefix: str, last: str, seen: Sequence[ObjectSummary]) -> list[str]:
     """Where to cut: after so many folders that a segment has about PAGES_EACH pages, going by those `seen`."""
-    folders = client.perform(ListObjectsV2(prefix, start_after=last, delimiter="/")).folders
+    folders = sorted(client.perform(ListObjectsV2(prefix, start_after=last, delimiter="/")).folders)
     in_seen = len({found.key[len(prefix) :].partition("/")[0] for found in seen})
     step = max(1, PAGES_EACH * PAGE * in_seen // max(len(seen), 1))
     return [folder for folder in folders[step - 1 :: step] if folder > last]

@@ -102,7 +102,7 @@ class Tally:
                 self._tell_progress()
             if self._max_errors and len(self._failed) >= self._max_errors and item.action == "fail":
                 failures = "1 failure" if self._max_errors == 1 else f"{self._max_errors} failures"
-                self.stopped = f"stopped after {failures}, as max_errors says"
+                self.stopped = f"stopped after {failures}, the most that were allowed"
                 raise TooManyErrors
 
     def _tell_progress(self) -> None:

@@ -21,6 +21,7 @@ from timetrace.storage.report import Action, OnProgress, OnResult, SyncItem, Syn
 if TYPE_CHECKING:
     from timetrace.s3.listing import ObjectSummary
     from timetrace.s3.multipart import Upload
+    from timetrace.storage.content import Content
     from timetrace.storage.mirror import Mirror, SyncOptions
     from timetrace.storage.workers import Threads
 
@@ -30,7 +31,7 @@ Job = TypeVar("Job")
 
 # A few more than a server near by keeps busy on two cores; more than that help only if they wait for a far one.
 THREADS = 16
-MAX_THREADS = 64
+MAX_THREADS = 128
 
 
 class S3Store:
@@ -175,9 +176,11 @@ class S3Store:
 
         The options are those of `sync_upload`; with `create_only` a key that exists fails.
         """
-        from timetrace.storage.guards import Creator
+        put: Callable[[str, Content], object] = self._objects.put
+        if create_only:
+            from timetrace.storage.guards import Creator
 
-        put = Creator(self._objects).put if create_only else self._objects.put
+            put = Creator(self._objects).put
 
         def send(item: tuple[PathLike, str]) -> SyncItem:
             path, key = os.fspath(item[0]), item[1]

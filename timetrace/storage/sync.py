@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, cast
 
 from timetrace.errors import ResponseError
 from timetrace.storage.keys import visible
@@ -28,6 +28,23 @@ class Step(NamedTuple):
     source: Entry | None
     target: Entry | None
     reason: str = ""
+
+
+def as_text(step: Step) -> str:
+    """The step in a third of the memory, for when all of them must be held."""
+    sides = [
+        text for side in (step.source, step.target) for text in ((str(side.size), side.etag) if side else ("", ""))
+    ]
+    return "\0".join([step.kind, step.key, *sides, step.reason])
+
+
+def from_text(text: str) -> Step:
+    kind, _, rest = text.partition("\0")
+    # From the right: only a key may have a NUL.
+    key, size, etag, there, their_etag, reason = rest.rsplit("\0", 5)
+    source = Entry(key, int(size), etag) if size else None
+    target = Entry(key, int(there), their_etag) if there else None
+    return Step(cast(Kind, kind), key, source, target, reason)
 
 
 class OutOfOrderError(Exception):
