@@ -17,7 +17,7 @@ class WheelHook(BuildHookInterface[Any]):
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         sys.path.insert(0, str(ROOT / "scripts"))
-        from lean import FOR_USERS, lean
+        from lean import FOR_USERS, UNTYPED, lean
         from manpage import page
 
         self.folder = tempfile.TemporaryDirectory(prefix="timetrace-wheel-")
@@ -32,7 +32,9 @@ class WheelHook(BuildHookInterface[Any]):
             target = made / "timetrace" / name
             target.parent.mkdir(parents=True, exist_ok=True)
             source = path.read_text(encoding="utf-8")
-            target.write_text(lean(source, docstrings=name in FOR_USERS) if source else "", encoding="utf-8")
+            for_users = name in FOR_USERS
+            kept = lean(source, docstrings=for_users, annotations=for_users or not name.startswith(UNTYPED))
+            target.write_text(kept if source else "", encoding="utf-8")
             build_data["force_include"][str(target)] = f"timetrace/{name}"
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
