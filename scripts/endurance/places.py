@@ -101,9 +101,9 @@ def stored(store: S3Store) -> dict[str, str]:
     return found
 
 
-def torn(found: Mapping[str, str], whole: Mapping[str, str]) -> list[str]:
-    """Names of what is there and is not what it has to be."""
-    return sorted(name for name, md5 in found.items() if whole.get(name) != md5)
+def torn(found: Mapping[str, str], *versions: Mapping[str, str]) -> list[str]:
+    """Names of what is there, and is that of none of these versions."""
+    return sorted(name for name, md5 in found.items() if md5 not in [version.get(name) for version in versions])
 
 
 def surroundings() -> str:

@@ -19,4 +19,5 @@ def test_the_run_after_a_kill_completes_what_it_left(
 ) -> None:
     trial = kills.prepare(seaweedfs, environ["TIMETRACER_S3_BUCKET"], tmp_path, 100)
     done = kills.rounds(trial, direction, ROUNDS, random.Random(5))
-    assert (done.rounds, done.completed) == (ROUNDS, ROUNDS)
+    assert (done.between, done.completed) == (ROUNDS, done.runs)
+    assert done.old > 0

@@ -8,14 +8,17 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from tests.bucket import Bucket, Stored
+from tests.scripted import Received
 from tests.servers import toxiproxy
 from timetrace.s3.network import Resolver
-from timetrace.storage import S3Store, SyncReport
+from timetrace.storage import S3Store, SyncItem, SyncReport
 
 ROOT = Path(__file__).parents[2]
 
@@ -109,6 +112,63 @@ class TestSignals:
         assert process.returncode == 130
         assert "Traceback" not in err
         assert_whole(target, [name for name in files(target) if not name.rpartition("/")[2].startswith(".timetrace-")])
+
+    def test_the_server_sees_its_connections_end_with_the_process(self, tmp_path: Path) -> None:
+        with Watched() as bucket:
+            given = {"TIMETRACER_S3_ENDPOINT": bucket.url, "TIMETRACER_S3_BUCKET": bucket.name}
+            more = {"AWS_ACCESS_KEY_ID": "A", "AWS_SECRET_ACCESS_KEY": "S", "PYTHONUNBUFFERED": "1"}
+            command = ("timetrace", "s3", "sync", "down", "-p", "", "-d", tmp_path / "target")
+            with start(*command, **given, **more) as process:
+                assert process.stdout
+                for _ in range(5):
+                    assert " -> " in process.stdout.readline()
+                process.send_signal(signal.SIGINT)
+                process.communicate(timeout=30)
+            assert process.returncode == 130
+            assert len(bucket.objects) > len(bucket.asked("GET"))
+            assert bucket.connections > 1
+            assert bucket.all_ended(10)
+
+    def test_the_server_sees_its_connections_end_although_the_process_goes_on(self, tmp_path: Path) -> None:
+        fetched = []
+
+        def interrupt(item: SyncItem) -> None:
+            fetched.append(item.key)
+            if len(fetched) == 5:
+                os.kill(os.getpid(), signal.SIGINT)
+
+        with Watched() as bucket:
+            with pytest.raises(KeyboardInterrupt), bucket.store() as store:
+                store.sync_download(tmp_path / "target", jobs=4, on_result=interrupt)
+            assert 5 <= len(fetched) < len(bucket.objects)
+            assert bucket.connections > 1
+            assert bucket.all_ended(10)
+            begun = len(bucket.requests)
+        assert begun < len(bucket.objects)
+        assert files(tmp_path / "target") == sorted(fetched)
+
+
+class Watched(Bucket):
+    """A bucket of 200 objects, each 20 ms away, that knows whether its connections have ended."""
+
+    def __enter__(self) -> Watched:
+        super().__enter__()
+        self.objects |= {f"{number:03}.json": Stored(b"{}") for number in range(200)}
+        self._ended = threading.Semaphore(0)
+        return self
+
+    def _serve(self, connection: socket.socket, number: int) -> None:
+        try:
+            super()._serve(connection, number)
+        finally:
+            self._ended.release()
+
+    def _receive(self, connection: socket.socket, number: int) -> Received | None:
+        time.sleep(0.02)
+        return super()._receive(connection, number)
+
+    def all_ended(self, seconds: float) -> bool:
+        return all(self._ended.acquire(timeout=seconds) for _ in range(self.connections))
 
 
 def _slow(proxies: toxiproxy.Toxiproxy, url: str) -> str:

@@ -1,4 +1,4 @@
-"""A mark for the tests that one server is enough for."""
+"""A mark for the tests that one server is enough for, or two."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "only_on(name): the test needs what this server alone has")
+    config.addinivalue_line("markers", "only_on(*names): the test needs no more servers than these")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -18,4 +18,4 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _fits(item: pytest.Item) -> bool:
     only = item.get_closest_marker("only_on")
     params = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
-    return only is None or only.args[0] in (params.get("server"), params.get("tls_server"))
+    return only is None or not {params.get("server"), params.get("tls_server")}.isdisjoint(only.args)

@@ -70,6 +70,11 @@ EXPECTED: dict[str, dict[str, str]] = {
         "done, 3 x, 0.6 s": "put, multipart: complete, sync up: put",
         "ReadTimeoutError of one file, 3 x, 0.6 s": "sync down: get",
     },
+    "body drips": {
+        "ReadTimeoutError, 3 x, 0.6 s": "all",
+        "done, 1 x, 0 s": "multipart: create, multipart: complete",
+        "ReadTimeoutError of one file, 3 x, 0.6 s": "sync down: get",
+    },
     "kept connection closed while idle": {"done, 1 x, 0 s": "all"},
     "kept connection reset while idle": {"done, 1 x, 0 s": "all"},
     "kept connection closed as the request comes": {"done, 2 x, 0 s": "all"},
@@ -205,7 +210,15 @@ EXPECTED: dict[str, dict[str, str]] = {
         "ResponseError, 1 x, 0 s": "all",
         "done, 1 x, 0 s": "multipart: complete",
     },
-    "XML: oversized": {
+    "XML: oversized, as its length says": {
+        "ResponseError, 1 x, 0 s": "all",
+        "done, 1 x, 0 s": "multipart: complete",
+    },
+    "XML: oversized, in chunks": {
+        "ResponseError, 1 x, 0 s": "all",
+        "done, 1 x, 0 s": "multipart: complete",
+    },
+    "XML: oversized, until the connection ends": {
         "ResponseError, 1 x, 0 s": "all",
         "done, 1 x, 0 s": "multipart: complete",
     },

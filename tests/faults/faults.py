@@ -86,6 +86,10 @@ def _with_etag(operation: Operation) -> bool:
     return operation.answer == "content" or operation.name in ("put", "head", "multipart: part", "sync up: put")
 
 
+def _drips(operation: Operation) -> bool:
+    return _with_body(operation) and _not_listed_before(operation)
+
+
 def _puts(operation: Operation) -> bool:
     return operation.name in ("put", "multipart: part", "sync up: put")
 
@@ -141,6 +145,36 @@ def _dripping(true: bytes, bucket: Faulty) -> Answer:
                 time.sleep(SILENCE / 5)
 
     return tell
+
+
+def _dripping_body(true: bytes, bucket: Faulty) -> Answer:
+    """More than a second for what is less than a kilobyte, and never silent for long."""
+    head, _, body = true.partition(b"\r\n\r\n")
+
+    def tell(connection: socket.socket) -> None:
+        with suppress(OSError):
+            connection.sendall(head + b"\r\n\r\n")
+            for byte in body:
+                connection.sendall(bytes([byte]))
+                time.sleep(1.2 / len(body))
+
+    return tell
+
+
+def _oversized(head: bytes, before: bytes = b"", after: bytes = b"", end: bytes = b"") -> Spoil:
+    """The right document, and then blanks, more than the limit allows and all of them sent."""
+
+    def spoil(true: bytes, bucket: Faulty) -> Answer:
+        def tell(connection: socket.socket) -> None:
+            with suppress(OSError):
+                connection.sendall(b"HTTP/1.1 200 OK\r\n" + head + b"\r\n\r\n")
+                for piece in (true.partition(b"\r\n\r\n")[2], *[b" " * 2**20] * 17):
+                    connection.sendall((before % len(piece) if before else b"") + piece + after)
+                _end(connection, end)
+
+        return tell
+
+    return spoil
 
 
 def _length(change: Callable[[int], int]) -> Spoil:
@@ -284,6 +318,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault("answer cut, at each of its bytes", spoil=_cut, times=1, every_cut=True, befalls=_not_listed_before),
     *_both("answer stalls", spoil=_stalled, patience=SILENCE),
     Fault("answer drips for ever", spoil=_dripping, patience=SILENCE),
+    Fault("body drips", spoil=_dripping_body, patience=SILENCE, befalls=_drips),
     Fault("kept connection closed while idle", after=_close, befalls=_first),
     Fault("kept connection reset while idle", after=reset, befalls=_first),
     Fault("kept connection closed as the request comes", after=_close_at_once, befalls=_first),
@@ -317,7 +352,13 @@ FAULTS: tuple[Fault, ...] = (
     Fault("more bytes than promised", _and_more),
     Fault("XML: garbage", _body(lambda body: b"\x00\xff<<<"), befalls=_xml),
     Fault("XML: truncated", _body(lambda body: body[:-9]), befalls=_xml),
-    Fault("XML: oversized", _instead(answer(length=17 * 2**20)), befalls=_xml),
+    Fault("XML: oversized, as its length says", _instead(answer(length=17 * 2**20)), befalls=_xml),
+    Fault(
+        "XML: oversized, in chunks",
+        _oversized(b"Transfer-Encoding: chunked", b"%x\r\n", b"\r\n", b"0\r\n\r\n"),
+        befalls=_xml,
+    ),
+    Fault("XML: oversized, until the connection ends", _oversized(b"Connection: close"), befalls=_xml),
     Fault("XML: too deep", _body(_nested), befalls=_xml),
     Fault("XML: with a DOCTYPE", _body(_with_doctype), befalls=_xml),
     Fault(

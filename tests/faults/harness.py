@@ -223,7 +223,8 @@ def _cell(fault: Fault, operation: Operation, bucket: Faulty, place: Place, work
 
 
 def _look(operation: Operation, bucket: Faulty, work: Path, done: bool, report: SyncReport | None) -> None:
-    assert operation.check(bucket, done), f"done is {done}, and the bucket holds {sorted(bucket.objects)}"
+    held = f"{sorted(bucket.objects)} and the uploads {sorted(bucket.uploads)}"
+    assert operation.check(bucket, done), f"done is {done}, and the bucket holds {held}"
     found = {path.relative_to(work).as_posix(): path.read_bytes() for path in work.rglob("*") if path.is_file()}
     expected = {**operation.files, **(operation.fetched if done else {})}
     if operation.is_sync and not done:  # the others, or some of them, whole

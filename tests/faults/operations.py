@@ -99,6 +99,15 @@ def _stored_if_done(key: str, body: bytes) -> Callable[[Faulty, bool], bool]:
     return lambda bucket, done: _held(bucket, key, body) is done
 
 
+def _no_parts_left(bucket: Faulty, done: bool) -> bool:
+    """An upload whose id never came stays, and is empty: nobody could remove it."""
+    return _held(bucket, "large.json", LARGE) is done and not any(upload.parts for upload in bucket.uploads.values())
+
+
+def _no_upload_left(bucket: Faulty, done: bool) -> bool:
+    return _held(bucket, "large.json", LARGE) is done and not bucket.uploads
+
+
 def _gone_if_done(bucket: Faulty, done: bool) -> bool:
     return not done or not _held(bucket, "a.json", A)
 
@@ -117,9 +126,9 @@ OPERATIONS = (
     Operation("head", _head, "none", _stat, objects={"a.json": A}),
     Operation("list", _listing, "xml", _list, objects=_BOTH, lists=True),
     Operation("delete", _is("DELETE"), "none", _delete, _gone_if_done, objects={"a.json": A}),
-    Operation("multipart: create", _is("POST", "uploads="), "xml", _put_large, _stored_if_done("large.json", LARGE)),
-    Operation("multipart: part", _is("PUT"), "none", _put_large, _stored_if_done("large.json", LARGE)),
-    Operation("multipart: complete", _is("POST", "uploadId="), "xml", _put_large, _stored_if_done("large.json", LARGE)),
+    Operation("multipart: create", _is("POST", "uploads="), "xml", _put_large, _no_parts_left),
+    Operation("multipart: part", _is("PUT"), "none", _put_large, _no_upload_left),
+    Operation("multipart: complete", _is("POST", "uploadId="), "xml", _put_large, _no_upload_left),
     Operation(
         "get in ranges",
         _first_range,

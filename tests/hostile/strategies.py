@@ -19,6 +19,7 @@ TAGS = st.sampled_from(
         *("Error", "Code", "Message", "Region", "ListBucketResult", "Contents", "Key", "Size", "ETag", "LastModified"),
         *("IsTruncated", "NextContinuationToken", "EncodingType", "DeleteResult", "UploadId", "x:Key"),
         *("InitiateMultipartUploadResult", "CompleteMultipartUploadResult"),
+        *("ListMultipartUploadsResult", "Upload", "Initiated", "NextKeyMarker", "NextUploadIdMarker"),
     ]
 )
 TEXTS = st.one_of(

@@ -37,6 +37,12 @@ def test_answers_to_multipart_uploads_and_deletions(data: bytes) -> None:
 
 
 @MANY
+@given(strategies.XML)
+def test_a_list_of_uploads_has_none_outside_its_prefix(data: bytes) -> None:
+    targets.uploads(data)
+
+
+@MANY
 @given(st.sampled_from([b"403", b"301", b"503", b"0", b"x"]), st.lists(strategies.HEADS, max_size=1), strategies.XML)
 def test_a_refusal_is_one_printable_line_without_the_secret(status: bytes, heads: list[bytes], xml: bytes) -> None:
     lines = [line for head in heads for line in head.split(b"\r\n")[1:]]

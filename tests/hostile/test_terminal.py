@@ -7,6 +7,7 @@ import logging
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,7 @@ ACTED_ON += [chr(sign).encode() for sign in (*range(0x80, 0xA0), 0x202A, 0x202B,
 TOLD = "You \x1b[31mlose\x07\u202e".replace("\x1b", "\x9b").replace("\x07", "\x85")  # what XML can carry
 
 
-def run(bucket: Bucket, *args: str, cwd: Path, **environ: str) -> subprocess.CompletedProcess[bytes]:
+def run(bucket: Bucket, *args: str, cwd: Path, stdout: int = subprocess.PIPE) -> subprocess.CompletedProcess[bytes]:
     settings = {
         "TIMETRACER_S3_ENDPOINT": bucket.url,
         "TIMETRACER_S3_BUCKET": "bucket",
@@ -37,9 +38,10 @@ def run(bucket: Bucket, *args: str, cwd: Path, **environ: str) -> subprocess.Com
     return subprocess.run(
         [sys.executable, "-m", "timetrace", "s3", "-p", "", *args],
         cwd=cwd,
-        env={**os.environ, **settings, **environ},
+        env={**os.environ, **settings},
         stdin=subprocess.DEVNULL,
-        capture_output=True,
+        stdout=stdout,
+        stderr=subprocess.PIPE,
     )
 
 
@@ -78,6 +80,8 @@ def assert_harmless(output: bytes) -> None:
         ["url", EVIL, "--expires", EVIL],
         [EVIL],
         [f"--{EVIL}"],
+        ["cleanup", "-b", f"b{EVIL}"],
+        ["cleanup", "--older-than", EVIL],
         ["sync", EVIL, "-d", "files"],
         ["sync", "up", "-d", f"no{EVIL}"],
         ["sync", "up", "-d", "files", f"--exclude=/{EVIL}"],
@@ -96,7 +100,16 @@ def test_whatever_is_named_is_printed_as_text(tmp_path: Path, command: list[str]
 
 
 @pytest.mark.parametrize("more", [[], ["-v", "--debug"]])
-@pytest.mark.parametrize("command", [["list"], ["cat", "a.json"], ["sync", "down", "-d", "new"], ["rm", "--yes", "a"]])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["list"],
+        ["cat", "a.json"],
+        ["sync", "down", "-d", "new"],
+        ["rm", "--yes", "a"],
+        ["cleanup"],
+    ],
+)
 @pytest.mark.parametrize(
     "told",
     [
@@ -120,6 +133,31 @@ def test_whatever_a_server_says_is_printed_as_text(
         done = run(bucket, *command, *more, cwd=tmp_path)
     if command[0] != "cat" or done.returncode:
         assert_harmless(done.stdout)
+    assert_harmless(done.stderr)
+
+
+@pytest.mark.parametrize("more", [["-v", "--debug"], ["--json"]])
+@pytest.mark.parametrize("command", [["cleanup"], ["cleanup", "--yes"]])
+@pytest.mark.parametrize("moment", ["2026-01-15T10:00:00Z", f"2026-01-15T10:00:00Z{TOLD}"])
+def test_what_a_list_of_uploads_says_is_printed_as_text_to_a_terminal(
+    tmp_path: Path, moment: str, command: list[str], more: list[str]
+) -> None:
+    import pty
+
+    told = f"<Key>k{TOLD}</Key><UploadId>u{TOLD}</UploadId><Initiated>{moment}</Initiated>"
+    xml = f"<ListMultipartUploadsResult><Upload>{told}</Upload></ListMultipartUploadsResult>"
+    with Bucket() as bucket:
+        bucket.misbehave(answer(body=xml.encode()), query="uploads=")
+        main, side = pty.openpty()
+        done = run(bucket, *command, *more, cwd=tmp_path, stdout=side)
+        os.close(side)
+        printed = b""
+        with suppress(OSError):  # what Linux says at the end
+            while piece := os.read(main, 10_000):
+                printed += piece
+        os.close(main)
+    assert printed + done.stderr
+    assert_harmless(printed.replace(b"\r\n", b"\n"))
     assert_harmless(done.stderr)
 
 

@@ -109,13 +109,20 @@ def begun_before(client: S3Client, prefix: str, moment: datetime) -> Iterator[Up
 
     Those below the full key prefix that began before `moment`, or then. ResponseError where no time is told."""
     for upload in _below(client, prefix):
-        try:
-            begun = datetime.fromisoformat(upload.initiated.replace("Z", "+00:00"))
-        except ValueError:
-            raise ResponseError("the list of uploads has a time that is none") from None
+        begun = _time(upload.initiated)
+        if begun is None:
+            raise ResponseError("the list of uploads has a time that is none")
         # A server that tells no zone means UTC, as S3 does.
         if (begun if begun.tzinfo else begun.replace(tzinfo=timezone.utc)) <= moment:
             yield upload
+
+
+def _time(text: str) -> datetime | None:
+    """None rather than an error, which would hold what the server said."""
+    try:
+        return datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError:
+        return None
 
 
 def _below(client: S3Client, prefix: str) -> Iterator[Upload]:

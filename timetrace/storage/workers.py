@@ -35,6 +35,21 @@ def is_fatal(error: BaseException) -> bool:
     return isinstance(error, _FATAL) or (isinstance(error, OSError) and error.errno in _FATAL_ERRNO)
 
 
+class _Worker(Thread):
+    """Tells its end itself: up to Python 3.12 a thread whose join() is interrupted counts as ended, and is not."""
+
+    def __init__(self, work: Callable[[], None], name: str) -> None:
+        super().__init__(name=name, daemon=True)
+        self._work = work
+        self.ended = Event()
+
+    def run(self) -> None:
+        try:
+            self._work()
+        finally:
+            self.ended.set()
+
+
 class _Pool(Generic[Job]):
     """A thread takes its first job, then starts the next thread: few jobs start few threads.
 
@@ -50,7 +65,7 @@ class _Pool(Generic[Job]):
         self._until_look = 2 * threads.first
         self._lock = Lock()
         self._over = Event()
-        self.threads: list[Thread] = []
+        self.threads: list[_Worker] = []
         self.errors: list[BaseException] = []
 
     def stop(self) -> None:
@@ -58,7 +73,7 @@ class _Pool(Generic[Job]):
 
     def grow(self) -> None:
         if len(self.threads) < self._allowed and not self._over.is_set():
-            thread = Thread(target=self._run, name=f"timetrace {len(self.threads) + 1}", daemon=True)
+            thread = _Worker(self._run, f"timetrace {len(self.threads) + 1}")
             self.threads.append(thread)
             try:
                 thread.start()
@@ -115,15 +130,15 @@ class Threads(NamedTuple):
             pool.grow()
             # The list grows while it is walked.
             for thread in pool.threads:
-                while thread.is_alive():
-                    thread.join(1.0)
+                while not thread.ended.wait(1.0):
+                    pass
+                thread.join()
         except BaseException:
             pool.stop()
             # One that waits for a silent server is left behind: it is handed nothing more, and ends with the process.
             deadline = monotonic() + PATIENCE
             for thread in pool.threads:
-                if thread.is_alive():
-                    thread.join(max(deadline - monotonic(), 0))
+                thread.ended.wait(max(deadline - monotonic(), 0))
             raise
         if pool.errors:
             raise pool.errors[0]
