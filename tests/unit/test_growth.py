@@ -58,7 +58,7 @@ def test_each_job_is_done_once_while_they_grow() -> None:
 
 
 def test_a_system_that_has_no_more_threads_is_made_do_with(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Scarce(threading.Thread):
+    class Scarce(workers._Worker):
         started = 0
 
         def start(self) -> None:
@@ -67,7 +67,7 @@ def test_a_system_that_has_no_more_threads_is_made_do_with(monkeypatch: pytest.M
                 raise RuntimeError("can't start new thread")
             super().start()
 
-    monkeypatch.setattr(workers, "Thread", Scarce)
+    monkeypatch.setattr(workers, "_Worker", Scarce)
     done: list[int] = []
     gauge = Gauge()
 
