@@ -16,7 +16,7 @@ EMPTY = Stored(b"")
 
 @pytest.fixture
 def bucket() -> Iterator[Bucket]:
-    with Bucket(server="MinIO", page=50) as bucket:
+    with Bucket(server="AmazonS3", page=50) as bucket:
         yield bucket
 
 
@@ -59,7 +59,7 @@ def test_segments_cost_little_more_than_one_request_a_page(bucket: Bucket, store
     assert len(bucket.requests) <= 1.25 * len(names) / 50 + 5
 
 
-@pytest.mark.parametrize(("software", "folders"), [("", 60), ("SeaweedFS", 60), ("MinIO", 1)])
+@pytest.mark.parametrize(("software", "folders"), [("", 60), ("SeaweedFS", 60), ("MinIO", 60), ("AmazonS3", 1)])
 def test_a_server_of_unknown_order_and_a_single_folder_are_listed_page_after_page(
     bucket: Bucket, store: S3Store, software: str, folders: int
 ) -> None:

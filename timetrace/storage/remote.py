@@ -80,8 +80,9 @@ PAGES_BEFORE = 5
 AT_ONCE = 4
 PAGES_EACH = 4
 PAGE = 1000
-# By their Server header. S3's own directory buckets are not in order, and named so.
-_IN_ORDER = ("amazons3", "minio")
+# By its Server header. S3's own directory buckets are not in order, and named so. MinIO is in order, but each start in
+# the middle costs it as much as all pages do.
+_IN_ORDER = "amazons3"
 _DIRECTORY_BUCKETS = ("--x-s3", "--xa-s3")
 
 
