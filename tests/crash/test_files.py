@@ -169,7 +169,10 @@ class Full:
         return getattr(os, name)
 
     def write(self, fd: int, data: bytes | memoryview) -> int:
-        left = ROOM - sum(file.stat().st_size for file in os.scandir(self._place))
+        left = ROOM
+        for name in os.listdir(self._place):
+            with suppress(FileNotFoundError):  # another thread's, discarded just now
+                left -= (self._place / name).stat().st_size
         if left <= 0:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return os.write(fd, data[:left])
