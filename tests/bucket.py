@@ -204,7 +204,8 @@ class Bucket(Scripted):
             number = f"upload {len(self.requests)}"
             self.uploads[number] = Upload(key, _kept(received))
             told = f"<UploadId>{number}</UploadId>"
-            return answer(body=f"<InitiateMultipartUploadResult>{told}</InitiateMultipartUploadResult>".encode())
+            body = f"<InitiateMultipartUploadResult>{told}</InitiateMultipartUploadResult>".encode()
+            return answer(body=body, headers=self._named())
         upload = self.uploads.get(query["uploadId"])
         if upload is None or upload.key != key:
             return error(404, "NoSuchUpload")
@@ -273,8 +274,10 @@ class Bucket(Scripted):
                 f"<ETag>&quot;{stored.etag}&quot;</ETag><Size>{len(stored.body)}</Size></Contents>"
             )
         parts += [f"<CommonPrefixes><Prefix>{encode(name)}</Prefix></CommonPrefixes>" for name in folders]
-        headers = [f"Server: {self.server}"] if self.server else []
-        return answer(body=f"<ListBucketResult>{''.join(parts)}</ListBucketResult>".encode(), headers=headers)
+        return answer(body=f"<ListBucketResult>{''.join(parts)}</ListBucketResult>".encode(), headers=self._named())
+
+    def _named(self) -> list[str]:
+        return [f"Server: {self.server}"] if self.server else []
 
 
 def _damage(received: Received) -> bytes | None:

@@ -28,7 +28,10 @@ def begun(remote: S3Store) -> dict[str, str]:
 def begin(store: S3Store) -> dict[str, str]:
     client = store._objects.client
     client.perform(CreateMultipartUpload("beside/c.json", "application/json"))
-    return {key: client.perform(CreateMultipartUpload(f"cassettes/{key}", "application/json")) for key in sorted(KEYS)}
+    return {
+        key: client.perform(CreateMultipartUpload(f"cassettes/{key}", "application/json")).upload_id
+        for key in sorted(KEYS)
+    }
 
 
 def wait_for_uploads(run: Run, more: str = "") -> Ran:
@@ -181,7 +184,7 @@ def test_age_that_is_none(offline: Run, age: str) -> None:
 
 def test_in_python() -> None:
     with Bucket() as bucket, bucket.store() as store:
-        upload_id = store._objects.client.perform(CreateMultipartUpload("a.json", "application/json"))
+        upload_id = store._objects.client.perform(CreateMultipartUpload("a.json", "application/json")).upload_id
         with pytest.raises(NoSuchUploadError):
             store.abort_upload(Upload("b.json", upload_id, ""))
         store.abort_upload(Upload("a.json", upload_id, ""))

@@ -14,7 +14,7 @@ from tests.conformance.client import client_of
 from tests.conformance.defects import expected, named
 from tests.folders import content, fill
 from tests.servers.server import Server
-from timetrace.errors import IntegrityError, RequestError
+from timetrace.errors import IntegrityError, RequestError, S3Error
 from timetrace.s3.multipart import CreateMultipartUpload, UploadPart
 from timetrace.s3.operations import GetRange
 from timetrace.storage import S3Config, S3Store
@@ -89,6 +89,22 @@ def test_an_upload_that_nobody_completed_is_listed(store: S3Store, config: S3Con
         client.perform(CreateMultipartUpload(f"{store.prefix}/a b+c.json", "application/json"))
     assert str(under_way(store, config, server)) == expected(server, "an upload under way", "['a b+c.json']")
     assert list(store.list()) == []
+
+
+def test_a_part_without_its_md5_is_checked_by_the_servers_that_are_known_to(
+    store: S3Store, config: S3Config, server: Server
+) -> None:
+    with client_of(config) as client:
+        key = f"{store.prefix}/a.json"
+        begun = client.perform(CreateMultipartUpload(key, "application/json"))
+        part = UploadPart(key, begun.upload_id, 1, b"damaged!", hashlib.sha256(b"promised").hexdigest())
+        try:
+            client.perform(part)
+            outcome = "stored"
+        except S3Error as error:
+            outcome = named(error)
+    assert outcome == expected(server, "a damaged body", "400 XAmzContentSHA256Mismatch")
+    assert begun.checks_sha256 is (server.name in ("minio", "minio-kms", "versitygw"))
 
 
 def test_a_large_file_is_created_only_once(store: S3Store, server: Server, tmp_path: Path) -> None:

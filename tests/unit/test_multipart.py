@@ -47,7 +47,16 @@ def test_an_upload_begins_with_what_the_object_keeps() -> None:
         "x-amz-meta-timetrace-sha256": "abc",
     }
     told = b'<InitiateMultipartUploadResult xmlns="x"><UploadId>a+b/c=</UploadId></InitiateMultipartUploadResult>'
-    assert asked.parse(Response(200, {}, told)) == "a+b/c="
+    assert asked.parse(Response(200, {}, told)) == ("a+b/c=", False)
+
+
+@pytest.mark.parametrize(
+    ("software", "checks"), [("MinIO", True), ("VERSITYGW", True), ("AmazonS3", False), ("MinIO behind nginx", False)]
+)
+def test_some_servers_are_known_to_check_a_signed_body(software: str, checks: bool) -> None:
+    told = b"<InitiateMultipartUploadResult><UploadId>i</UploadId></InitiateMultipartUploadResult>"
+    begun = CreateMultipartUpload("k", "x").parse(Response(200, {"server": software}, told))
+    assert begun.checks_sha256 is checks
 
 
 def test_an_upload_without_an_id_is_an_error() -> None:

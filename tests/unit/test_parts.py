@@ -154,10 +154,13 @@ def test_a_failure_is_told_even_if_the_upload_cannot_be_aborted(bucket: Bucket, 
         store.upload(file, "a.json")
 
 
+@pytest.mark.parametrize("software", ["", "MinIO"])
 @pytest.mark.parametrize("part", [1, 3])
 def test_a_file_that_changes_while_it_goes_up_is_not_stored(
-    bucket: Bucket, store: S3Store, file: Path, part: int
+    bucket: Bucket, store: S3Store, file: Path, part: int, software: str
 ) -> None:
+    bucket.server = software
+
     def change(connection: socket.socket) -> None:
         file.write_bytes(LARGE[::-1])
         connection.sendall(answer(headers=['ETag: "x"']))
@@ -174,6 +177,17 @@ def test_a_damaged_part_is_refused_by_its_checksum(bucket: Bucket, store: S3Stor
     store.upload(file, "a.json")
     parts = [request for request in bucket.requests if "partNumber" in request.line]
     assert all({"content-md5", "x-amz-content-sha256"} <= request.headers.keys() for request in parts)
+
+
+def test_a_server_that_checks_the_sha256_is_sent_no_other(bucket: Bucket, store: S3Store, file: Path) -> None:
+    bucket.server = "MinIO"
+    store.upload(file, "a.json")
+    parts = [request for request in bucket.requests if "partNumber" in request.line]
+    assert {request.headers["x-amz-content-sha256"] for request in parts} == {
+        hashlib.sha256(LARGE[start : start + 5 * MB]).hexdigest() for start in (0, 5 * MB, 10 * MB)
+    }
+    assert not any({"content-md5", "x-amz-checksum-crc32"} & request.headers.keys() for request in parts)
+    assert bucket.objects["a.json"].body == LARGE
 
 
 def test_a_lost_answer_to_the_last_step_is_settled_by_a_look(bucket: Bucket, patient: S3Store, file: Path) -> None:

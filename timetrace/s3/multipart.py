@@ -17,6 +17,9 @@ from timetrace.s3.operations import NAMESPACE, bare_etag, described
 
 MIN_PART = 5 * 2**20
 MAX_PARTS = 10_000
+# By their Server header: they hold each body against its signed SHA-256, so that it needs no other check. So does AWS,
+# but a bucket with Object Lock wants an MD5 there all the same.
+_CHECK_SHA256 = ("minio", "versitygw")
 
 
 def part_size(size: int, wanted: int) -> int:
@@ -24,8 +27,15 @@ def part_size(size: int, wanted: int) -> int:
     return max(wanted, MIN_PART, -(-size // MAX_PARTS))
 
 
+class Begun(NamedTuple):
+    """An upload's id; `checks_sha256` where the server is known to refuse a body without its signed SHA-256."""
+
+    upload_id: str
+    checks_sha256: bool
+
+
 class CreateMultipartUpload(NamedTuple):
-    """Parses to the upload's id. What the object keeps of its headers is given here."""
+    """What the object keeps of its headers is given here."""
 
     key: str
     content_type: str
@@ -36,13 +46,13 @@ class CreateMultipartUpload(NamedTuple):
         headers = described(self.content_type, self.content_encoding, self.metadata)
         return Request("POST", endpoint, self.key, [("uploads", "")], headers, document=True)
 
-    def parse(self, response: Response) -> str:
+    def parse(self, response: Response) -> Begun:
         # rclone leaves "Result" out.
         root = document.parse(response.body, "InitiateMultipartUploadResult", "InitiateMultipartUpload")
         upload_id = document.text(root, "UploadId")
         if not upload_id:
             raise ResponseError("the answer names no upload id")
-        return upload_id
+        return Begun(upload_id, response.headers.get("server", "").lower() in _CHECK_SHA256)
 
 
 class UploadPart(NamedTuple):

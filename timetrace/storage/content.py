@@ -84,12 +84,15 @@ class Content(NamedTuple):
     plain: Hashes
     encoding: str = ""
 
-    def part(self, start: int, size: int) -> Content:
-        """A part of the body, as it is read now."""
+    def part(self, start: int, size: int, *, sha256_is_checked: bool = False) -> Content:
+        """A part of the body, as it is read now. Its MD5 is left out where the server checks its SHA-256."""
         if isinstance(self.body, bytes):
             return content_of(self.body[start : start + size])
-        part = self.body.source.slice(self.body.start + start, size)
-        return part if part.stored.md5 is None else part._replace(body=FileSlice(self.body.source, start, size))
+        source, begin = self.body.source, self.body.start + start
+        part = source.slice(begin, size, md5=not sha256_is_checked)
+        if sha256_is_checked or part.stored.md5 is not None:
+            return part._replace(body=FileSlice(source, begin, size))
+        return part
 
     def check_unchanged(self) -> None:
         """Raise IntegrityError if the file is no longer the one that was hashed."""
@@ -110,7 +113,7 @@ class Source(Protocol):
 class FileSlice:
     """Part of a large file, or all of it, as a request's body. What is not what was hashed is never sent whole.
 
-    Without `sha256` that is left to the file's own state, and to the server, which checks each part's MD5.
+    Without `sha256` that is left to the file's own state, and to the server, which checks each part's MD5 or SHA-256.
     """
 
     def __init__(self, source: Source, start: int, size: int, sha256: str = "") -> None:

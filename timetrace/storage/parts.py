@@ -13,7 +13,7 @@ from timetrace.s3 import forks
 
 if TYPE_CHECKING:
     from timetrace.s3.client import S3Client
-    from timetrace.s3.multipart import Upload
+    from timetrace.s3.multipart import Begun, Upload
     from timetrace.s3.operations import ObjectStat
     from timetrace.storage.content import Content
     from timetrace.storage.ranges import RandomAccess
@@ -56,23 +56,23 @@ class Parts:
         from timetrace.storage.workers import PATIENCE
 
         created = CreateMultipartUpload(key, described.content_type, described.metadata, content.encoding)
-        upload_id = self._client.perform(created)
+        begun = self._client.perform(created)
         try:
-            etags = self._send(key, upload_id, content)
+            etags = self._send(key, begun, content)
             content.check_unchanged()
-            self._client.perform(CompleteMultipartUpload(key, upload_id, etags, create_only))
+            self._client.perform(CompleteMultipartUpload(key, begun.upload_id, etags, create_only))
         except BaseException as error:
             # Parts that nobody completes are kept, and paid for, but never seen.
             def abort() -> None:
                 with suppress(RequestError):
-                    self._client.perform(AbortMultipartUpload(key, upload_id))
+                    self._client.perform(AbortMultipartUpload(key, begun.upload_id))
 
             thread = Thread(target=abort, daemon=True)
             thread.start()
             thread.join(None if isinstance(error, Exception) else PATIENCE)  # Ctrl-C does not wait for a silent server
             raise
 
-    def _send(self, key: str, upload_id: str, content: Content) -> list[str]:
+    def _send(self, key: str, begun: Begun, content: Content) -> list[str]:
         from timetrace.s3.multipart import UploadPart, part_size
         from timetrace.storage.workers import run_all
 
@@ -82,9 +82,10 @@ class Parts:
 
         def send(index: int) -> None:
             start = index * size
-            part = content.part(start, min(size, whole - start))
+            part = content.part(start, min(size, whole - start), sha256_is_checked=begun.checks_sha256)
+            checksum = None if begun.checks_sha256 else part.stored.checksum
             etags[index] = self._client.perform(
-                UploadPart(key, upload_id, index + 1, part.body, part.stored.sha256, part.stored.checksum)
+                UploadPart(key, begun.upload_id, index + 1, part.body, part.stored.sha256, checksum)
             )
 
         run_all(range(len(etags)), send, self._concurrency)
