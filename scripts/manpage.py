@@ -25,7 +25,7 @@ ENVIRONMENT = {
         "How often a request is tried (5), and how many files are on their way at once (8 to 64, as answers come)."
     ),
     "TIMETRACER_S3_MULTIPART_THRESHOLD, TIMETRACER_S3_PART_SIZE": (
-        "What is larger than the first (64MB) goes in parts of the second (16MB)."
+        "What is larger than the first (64MB) goes in parts of the second (8MB)."
     ),
     "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN": "The credentials. No option takes a secret.",
     "AWS_PROFILE, AWS_REGION, AWS_DEFAULT_REGION, AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL, AWS_CA_BUNDLE": (

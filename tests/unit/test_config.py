@@ -74,7 +74,7 @@ def test_without_anything_but_a_bucket_the_defaults_hold() -> None:
         read_timeout=60.0,
         max_attempts=5,
         multipart_threshold=64 * 2**20,
-        part_size=16 * 2**20,
+        part_size=8 * 2**20,
     )
 
 

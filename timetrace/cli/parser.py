@@ -278,7 +278,7 @@ def _add_moving(verb: argparse.ArgumentParser) -> None:
         metavar="SIZE",
         help="what is larger goes in parts, several at once (default: 64MB)",
     )
-    _add(verb, "--part-size", "part_size", metavar="SIZE", help="of each part: 5MB to 5GB (default: 16MB)")
+    _add(verb, "--part-size", "part_size", metavar="SIZE", help="of each part: 5MB to 5GB (default: 8MB)")
 
 
 def _add(verb: argparse.ArgumentParser, *names: str, **words: object) -> None:

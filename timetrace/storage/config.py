@@ -206,7 +206,7 @@ _SETTINGS = (
         "part_size",
         ("TIMETRACER_S3_PART_SIZE",),
         lambda profiles: profiles.nested("s3", "multipart_chunksize"),
-        16 * 2**20,
+        8 * 2**20,
         parse_size,
     ),
 )
