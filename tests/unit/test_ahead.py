@@ -9,7 +9,7 @@ from threading import Event
 
 import pytest
 
-from timetrace.storage.workers import Ahead, run_all
+from timetrace.storage.workers import Ahead, Ready, run_all
 
 
 def threads() -> list[threading.Thread]:
@@ -107,3 +107,41 @@ def test_many_threads_are_told_of_its_error() -> None:
 
     with pytest.raises(ZeroDivisionError):
         run_all(Ahead(source(), 10), lambda number: None, 8)
+
+
+def test_who_waits_for_an_item_makes_others_ready_meanwhile() -> None:
+    heard = Event()
+
+    def slow() -> Iterator[str]:
+        assert heard.wait(20)
+        yield "listed"
+
+    prepared: list[int] = []
+
+    def prepare(number: int) -> int:
+        prepared.append(number)
+        if number == 4:
+            heard.set()
+        return number * 10
+
+    ours = Ready(iter(range(8)), prepare, 8)
+    assert next(ours) == 0  # nobody has waited yet
+    with closing(Ahead(slow(), 2, ours)) as ahead:
+        assert next(ahead) == "listed"
+    assert prepared[:4] == [1, 2, 3, 4]
+    assert list(ours) == [number * (10 if number in prepared else 1) for number in range(1, 8)]
+
+
+def test_no_more_are_made_ready_than_there_is_room_for() -> None:
+    ours = Ready(iter("abc"), str.upper, 2)
+    assert [ours() for _ in range(3)] == [True, True, False]
+    assert next(ours) == "A"
+    assert [ours() for _ in range(2)] == [True, False]
+    assert list(ours) == ["B", "C"]
+    assert not ours()
+
+
+def test_without_room_nothing_is_made_ready() -> None:
+    ours = Ready(iter("ab"), str.upper, 0)
+    assert not ours()
+    assert list(ours) == ["a", "b"]

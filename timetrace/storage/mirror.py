@@ -12,17 +12,20 @@ from io import FileIO
 from typing import NamedTuple
 
 from timetrace.errors import ConfigError, RefusedKeyError, TimetraceError
+from timetrace.s3.operations import is_md5
 from timetrace.storage import content, deletion, keys, packing, remote
 from timetrace.storage.files import LeftOut, walk
 from timetrace.storage.keys import CASSETTES, Patterns
 from timetrace.storage.objects import Digest, Objects
 from timetrace.storage.report import Action, SyncItem, Tally, TooManyErrors
 from timetrace.storage.sync import Entry, OutOfOrderError, Step, as_text, from_text
-from timetrace.storage.workers import Ahead, Threads, is_fatal
+from timetrace.storage.workers import Ahead, Ready, Threads, is_fatal
 
 PAGES_AHEAD = 2
 # With a progress bar the plan runs ahead, as far as this, so that there is an end to be seen.
 STEPS_AHEAD = 10_000
+# So many local files are hashed while the other side's listing is waited for.
+FILES_AHEAD = 10_000
 
 
 class SyncOptions(NamedTuple):
@@ -77,15 +80,19 @@ class Mirror:
         """What is copied from, as an error names it."""
         raise NotImplementedError
 
-    def plan(self, remote_side: Iterator[Entry]) -> Iterator[Step]:
+    def plan(self, local_side: Iterator[Entry], remote_side: Iterator[Entry]) -> Iterator[Step]:
         raise NotImplementedError
 
     def settle(self, step: Step) -> SyncItem:
         """Do what the step asks for, and tell what came of it."""
         raise NotImplementedError
 
-    def is_equal(self, step: Step) -> bool:
-        """Whether a local file's MD5 is the object's ETag; both have one size."""
+    def sides(self, step: Step) -> tuple[Entry | None, Entry | None]:
+        """The local file and the object."""
+        raise NotImplementedError
+
+    def md5(self, key: str, size: int) -> str | None:
+        """That of the local file; None if it is not of this size, or there is no MD5. OSError, RefusedKeyError."""
         raise NotImplementedError
 
     def delete(self, extras: Sequence[Step]) -> None:
@@ -113,14 +120,23 @@ class Mirror:
         """Most files of most syncs are equal. To hand each to a thread takes longer than to see that here."""
         if step.kind != "compare" or self.options.verify:
             return False
-        try:
-            equal = self.is_equal(step)
-        except (OSError, RefusedKeyError):
-            return False  # told when it is settled
+        file, there = self.sides(step)
+        if file is None or there is None or not is_md5(there.etag):
+            return False
+        equal = (file.etag or self._hashed(file).etag) == there.etag
         if equal:
             self.tally.plan()
-            self.tally.add(self.item("skip", step.key, size=step.source.size if step.source else 0))
+            self.tally.add(self.item("skip", step.key, size=there.size))
         return equal
+
+    def _hashed(self, file: Entry) -> Entry:
+        """The local file with its MD5, which is a small object's ETag; without it if it is large, or can't be read."""
+        if file.size > content.HELD:
+            return file
+        try:
+            return file._replace(etag=self.md5(file.key, file.size) or "")
+        except (OSError, RefusedKeyError):
+            return file  # told when it is settled
 
     def _run_with_deletions(self) -> None:
         try:
@@ -211,10 +227,11 @@ class Mirror:
 
     def _planned(self, sort: bool) -> Iterator[Step]:
         self.left_out.clear()
-        with closing(Ahead(remote.list_pages(self.objects.client, self.prefix), PAGES_AHEAD)) as pages:
+        ours = Ready(self.local(), self._hashed, 0 if self.options.verify else FILES_AHEAD)
+        with closing(Ahead(remote.list_pages(self.objects.client, self.prefix), PAGES_AHEAD, ours)) as pages:
             takes = self.options.patterns.matcher()
             listed = remote.entries(pages, self.prefix, takes, self._not_taken)
-            yield from self.plan(remote.in_order(listed) if sort else remote.in_believed_order(listed))
+            yield from self.plan(ours, remote.in_order(listed) if sort else remote.in_believed_order(listed))
 
     def _not_taken(self, key: str) -> None:
         self.tally.add(SyncItem("leave out", self._relative(key), reason="no pattern takes it"))

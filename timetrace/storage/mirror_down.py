@@ -9,7 +9,6 @@ from typing import cast
 
 from timetrace.errors import RefusedKeyError
 from timetrace.s3.listing import ObjectSummary
-from timetrace.s3.operations import is_md5
 from timetrace.storage import content, keys, packing
 from timetrace.storage.folder import Folder
 from timetrace.storage.mirror import Mirror, is_packed_there
@@ -33,17 +32,20 @@ class Download(Mirror):
     def source(self) -> str:
         return self.objects.client.uri(self.prefix)
 
-    def plan(self, remote_side: Iterator[Entry]) -> Iterator[Step]:
+    def plan(self, local_side: Iterator[Entry], remote_side: Iterator[Entry]) -> Iterator[Step]:
         if self.folder is None:
-            return plan(remote_side, (), refuse=lambda key: keys.refusal(key, windows=os.name == "nt"))
-        return plan(remote_side, self.local(), refuse=self.folder.refusal, fold=self.folder.fold)
+            return plan(remote_side, local_side, refuse=lambda key: keys.refusal(key, windows=os.name == "nt"))
+        return plan(remote_side, local_side, refuse=self.folder.refusal, fold=self.folder.fold)
 
-    def is_equal(self, step: Step) -> bool:
-        size, etag = cast(Entry, step.source).size, cast(Entry, step.source).etag
-        if self.folder is None or size > content.HELD or not is_md5(etag):
-            return False
-        with self.folder.open(step.key) as file:
-            return content.md5_of(content.pieces(file)) == etag
+    def local(self) -> Iterator[Entry]:
+        return iter(()) if self.folder is None else super().local()
+
+    def sides(self, step: Step) -> tuple[Entry | None, Entry | None]:
+        return step.target, step.source
+
+    def md5(self, key: str, size: int) -> str | None:
+        with self.open(key) as file:
+            return content.md5_of(content.pieces(file))
 
     def settle(self, step: Step) -> SyncItem:
         there = cast(Entry, step.source)

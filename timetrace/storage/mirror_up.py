@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from io import FileIO
 from typing import cast
 
-from timetrace.s3.operations import is_md5
 from timetrace.storage import content, deletion, keys
 from timetrace.storage.files import read_whole
 from timetrace.storage.guards import Creator
@@ -28,15 +27,15 @@ class Upload(Mirror):
     def source(self) -> str:
         return self.root
 
-    def plan(self, remote_side: Iterator[Entry]) -> Iterator[Step]:
-        return plan(self.local(), remote_side, refuse=lambda key: keys.key_problem(self.prefix + key))
+    def plan(self, local_side: Iterator[Entry], remote_side: Iterator[Entry]) -> Iterator[Step]:
+        return plan(local_side, remote_side, refuse=lambda key: keys.key_problem(self.prefix + key))
 
-    def is_equal(self, step: Step) -> bool:
-        size, etag = cast(Entry, step.source).size, cast(Entry, step.target).etag
-        if size > content.HELD or not is_md5(etag):
-            return False
-        data = read_whole(self.path(step.key), size)
-        return data is not None and content.md5_of([data]) == etag
+    def sides(self, step: Step) -> tuple[Entry | None, Entry | None]:
+        return step.source, step.target
+
+    def md5(self, key: str, size: int) -> str | None:
+        data = read_whole(self.path(key), size)
+        return None if data is None else content.md5_of([data])
 
     def settle(self, step: Step) -> SyncItem:
         there = step.target

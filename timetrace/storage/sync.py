@@ -10,7 +10,10 @@ from timetrace.storage.keys import visible
 
 
 class Entry(NamedTuple):
-    """An object or a file as a listing tells it: its key, relative to what is synced, its size in bytes."""
+    """An object or a file as a listing tells it: its key, relative to what is synced, its size in bytes.
+
+    The `etag` of a file is its MD5 if that is known, else empty.
+    """
 
     key: str
     size: int

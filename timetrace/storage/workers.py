@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from queue import SimpleQueue
 from threading import Event, Lock, Semaphore, Thread
@@ -149,14 +150,40 @@ def run_all(jobs: Iterable[Job], work: Callable[[Job], object], concurrency: int
     Threads(concurrency, concurrency, lambda: False).run_all(jobs, work)
 
 
+class Ready(Generic[Job]):
+    """An iterator over `source`; up to `most` of its items are prepared before they are wanted, one a call."""
+
+    def __init__(self, source: Iterator[Job], prepare: Callable[[Job], Job], most: int) -> None:
+        self._source = source
+        self._prepare = prepare
+        self._most = most
+        self._ready: deque[Job] = deque()
+
+    def __iter__(self) -> Iterator[Job]:
+        return self
+
+    def __next__(self) -> Job:
+        return self._ready.popleft() if self._ready else next(self._source)
+
+    def __call__(self) -> bool:
+        """Prepare the next item. False if there is none, or no room for it."""
+        if len(self._ready) >= self._most:
+            return False
+        for item in self._source:
+            self._ready.append(self._prepare(item))
+            return True
+        return False
+
+
 class Ahead(Generic[Job]):
     """An iterator over `source`, which a thread of its own reads up to `depth` items ahead, from now on.
 
-    Close it if it is not read to its end.
+    Who has to wait for an item does `meanwhile` until that returns False. Close it if it is not read to its end.
     """
 
-    def __init__(self, source: Iterable[Job], depth: int) -> None:
+    def __init__(self, source: Iterable[Job], depth: int, meanwhile: Callable[[], bool] = lambda: False) -> None:
         self._source = source
+        self._meanwhile = meanwhile
         self._room = Semaphore(depth)
         self._queue: SimpleQueue[tuple[Job, None] | tuple[None, BaseException]] = SimpleQueue()
         self._closed = False
@@ -166,6 +193,8 @@ class Ahead(Generic[Job]):
         return self
 
     def __next__(self) -> Job:
+        while self._queue.empty() and self._meanwhile():
+            pass
         item, error = self._queue.get()
         if error is not None:
             self._queue.put((None, error))  # for whoever asks again
