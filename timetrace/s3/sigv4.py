@@ -25,7 +25,7 @@ UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD"
 CONTENT_SHA256 = "x-amz-content-sha256"
 MAX_EXPIRES = 7 * 24 * 3600
 
-_STAMP = "%04d%02d%02dT%02d%02d%02dZ"
+_DIGITS = [f"{number:02}" for number in range(60)]
 
 
 def payload_hash(request: Request) -> str:
@@ -42,15 +42,17 @@ def canonical_request(method: str, path: str, query: str, headers: Headers, payl
     """The canonical request and its list of signed headers; `query` is canonical already."""
     names = sorted(headers)
     lines = "".join([f"{name}:{headers[name]}\n" for name in names])
-    if "  " in lines or ": " in lines or " \n" in lines or "\t" in lines:
-        # Blanks around a value do not count, and several are one. Hardly any value has them.
+    if " " in lines or "\t" in lines:
+        # Blanks around a value do not count, and several are one. Hardly any value has one.
         lines = "".join([f"{name}:{' '.join(headers[name].split())}\n" for name in names])
     signed = ";".join(names)
     return f"{method}\n{path}\n{query}\n{lines}\n{signed}\n{payload}", signed
 
 
 def timestamp(now: datetime) -> str:
-    return _STAMP % (now.year, now.month, now.day, now.hour, now.minute, now.second)  # strftime takes thrice as long
+    # strftime takes three times as long.
+    day = f"{now.year:04}{_DIGITS[now.month]}{_DIGITS[now.day]}"
+    return f"{day}T{_DIGITS[now.hour]}{_DIGITS[now.minute]}{_DIGITS[now.second]}Z"
 
 
 def scope(stamp: str, region: str) -> str:
@@ -78,7 +80,8 @@ def _begun(key: bytes) -> tuple[_Hash, _Hash]:
 
 
 def signature(key: bytes, to_sign: str) -> str:
-    inner, outer = [begun.copy() for begun in _begun(key)]
+    inside, outside = _begun(key)
+    inner, outer = inside.copy(), outside.copy()
     inner.update(to_sign.encode())
     outer.update(inner.digest())
     return outer.hexdigest()
@@ -86,13 +89,11 @@ def signature(key: bytes, to_sign: str) -> str:
 
 def sign(request: Request, credentials: Credentials | None, region: str, now: datetime) -> dict[str, str]:
     """All headers to send, with Authorization unless `credentials` is None. `now` is in UTC."""
-    headers = {**request.headers, "host": request.endpoint.authority}
+    host = request.endpoint.authority
     if credentials is None:
-        return headers
-    stamp = timestamp(now)
-    payload = payload_hash(request)
-    headers[CONTENT_SHA256] = payload
-    headers["x-amz-date"] = stamp
+        return {**request.headers, "host": host}
+    stamp, payload = timestamp(now), payload_hash(request)
+    headers = {**request.headers, "host": host, CONTENT_SHA256: payload, "x-amz-date": stamp}
     if credentials.session_token:
         headers["x-amz-security-token"] = credentials.session_token
     canonical, signed = canonical_request(
