@@ -128,7 +128,7 @@ def head(data: bytes) -> None:
         version, status, headers = parse_head(data)
     except ResponseError:
         return
-    assert version in (b"HTTP/1.1", b"HTTP/1.0")
+    assert version in ("HTTP/1.1", "HTTP/1.0")
     assert 0 <= status <= 999
     for name, value in headers.items():
         assert name == name.lower() == name.strip(" \t") != ""

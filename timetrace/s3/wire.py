@@ -107,7 +107,7 @@ class Reader:
         if request.method == "POST":
             # S3 says 200 at once, and then blanks for as long as it puts a large object together.
             self._waited -= COMPLETING
-        keep = "close" not in headers.get("connection", "").lower() and version != b"HTTP/1.0"
+        keep = "close" not in headers.get("connection", "").lower() and version != "HTTP/1.0"
         body, framed = self._body(request, status, headers)
         self.reusable = keep and framed and not self._buffer
         return Response(status, headers, body)
@@ -261,26 +261,28 @@ def collect(pieces: Iterator[Piece], limit: int) -> bytes:
     return first + rest if rest else first
 
 
-def parse_head(head: bytes) -> tuple[bytes, int, dict[str, str]]:
+def parse_head(head: bytes) -> tuple[str, int, dict[str, str]]:
     """HTTP version, status and headers of a head without its last, empty line."""
-    lines = head.split(b"\r\n")
-    version, _, rest = lines[0].partition(b" ")
+    text = head.decode("latin-1")
+    first, *lines = text.split("\r\n")
+    version, _, rest = first.partition(" ")
     status = rest[:3]
     if (
-        version not in (b"HTTP/1.1", b"HTTP/1.0")
-        or not status.isdigit()
+        version not in ("HTTP/1.1", "HTTP/1.0")
+        or not (status.isascii() and status.isdigit())
         or len(rest) < 3
-        or rest[3:4] not in (b"", b" ")
+        or rest[3:4] not in ("", " ")
     ):
         raise ResponseError("the answer is no HTTP", hint="check the endpoint's port, and http or https")
+    if text.count("\n") != len(lines) or text.count("\r") != len(lines) or "\0" in text:
+        raise ResponseError("the answer has a malformed header")
     headers: dict[str, str] = {}
-    for line in lines[1:]:
-        name, colon, value = line.partition(b":")
-        if not colon or not name or name != name.strip() or b"\n" in line or b"\r" in line or b"\0" in line:
+    for line in lines:
+        name, colon, value = line.partition(":")
+        if not colon or not name or name != name.strip():
             raise ResponseError("the answer has a malformed header")
-        key = name.decode("latin-1").lower()
-        text = value.strip(b" \t").decode("latin-1")
-        headers[key] = f"{headers[key]}, {text}" if key in headers else text
+        key, value = name.lower(), value.strip(" \t")
+        headers[key] = f"{headers[key]}, {value}" if key in headers else value
     return version, int(status), headers
 
 
