@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.bucket import Bucket, Stored
-from timetrace.errors import ResponseError
+from tests.scripted import error
+from timetrace.errors import AccessDeniedError, ResponseError
 from timetrace.storage import S3Store
 
 EMPTY = Stored(b"")
@@ -108,3 +109,28 @@ def test_whoever_stops_early_leaves_no_thread(bucket: Bucket, store: S3Store) ->
             return
         ended.wait(0.01)
     raise AssertionError("a thread goes on listing")
+
+
+def test_pages_are_asked_for_ahead_once_more_than_one_is_taken() -> None:
+    names = [f"{number:02}.json" for number in range(10)]
+    with Bucket(page=2) as bucket, bucket.store() as store:
+        for name in names:
+            store.write_bytes(name, b"{}")
+        bucket.requests.clear()
+        first = store.list()
+        assert [next(first), next(first)] == names[:2]
+        assert bucket.asked() == ["LIST"]
+        first.close()  # type: ignore[attr-defined]
+        assert [*store.list()] == names
+        assert bucket.asked() == ["LIST"] * 6
+
+
+def test_an_error_of_a_later_page_is_raised_after_the_pages_before() -> None:
+    with Bucket(page=2) as bucket, bucket.store() as store:
+        for number in range(6):
+            store.write_bytes(f"{number}.json", b"{}")
+        bucket.misbehave(error(403, "AccessDenied"), query="continuation-token=4")
+        listing = store.list()
+        assert [next(listing) for _ in range(4)] == [f"{number}.json" for number in range(4)]
+        with pytest.raises(AccessDeniedError):
+            next(listing)

@@ -17,6 +17,11 @@ from timetrace.storage import S3Config, S3Store
 from timetrace.storage.keys import Patterns
 from timetrace.storage.report import SyncItem, SyncReport
 
+TYPE_CHECKING = False  # that of typing would be a slow import
+
+if TYPE_CHECKING:
+    from timetrace.s3.listing import ObjectSummary
+
 
 def run(args: Namespace, out: Output) -> int:
     commands = {
@@ -131,16 +136,18 @@ def list_keys(args: Namespace, out: Output) -> int:
         for found in store.objects(args.prefix_filter, args.limit):
             count += 1
             total += found.size
-            time = found.last_modified.strftime("%Y-%m-%dT%H:%M:%SZ")
             if args.json:
                 fields = {"key": found.key, "uri": store.uri(found.key), "size": found.size, "etag": found.etag}
-                out.json(action="list", **fields, last_modified=time)
-                continue
-            text = f"{found.size:>10}  {time}  {found.key}" if args.long else found.key
-            out.key(text)
+                out.json(action="list", **fields, last_modified=_time(found))
+            else:
+                out.key(f"{found.size:>10}  {_time(found)}  {found.key}" if args.long else found.key)
     if args.json:
         out.json(action="summary", objects=count, bytes=total)
     return 0
+
+
+def _time(found: ObjectSummary) -> str:
+    return found.last_modified.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def sync(args: Namespace, out: Output) -> int:

@@ -24,15 +24,12 @@ class Output:
         self.as_json = False
         self.quiet = False
         self.verbose = False
+        self.to_terminal = sys.stdout.isatty()
         self._progress: Line | None = None
         for stream in (sys.stdout, sys.stderr):
             reconfigure = getattr(stream, "reconfigure", None)
             if reconfigure:
                 reconfigure(errors="backslashreplace")
-
-    @property
-    def to_terminal(self) -> bool:
-        return sys.stdout.isatty()
 
     def line(self, text: str) -> None:
         """One line for people, on stdout; nothing with --json or -q."""

@@ -21,7 +21,6 @@ from timetrace.storage.report import Action, SyncItem, Tally, TooManyErrors
 from timetrace.storage.sync import Entry, OutOfOrderError, Step, as_text, from_text
 from timetrace.storage.workers import Ahead, Ready, Threads, is_fatal
 
-PAGES_AHEAD = 2
 # With a progress bar the plan runs ahead, as far as this, so that there is an end to be seen.
 STEPS_AHEAD = 10_000
 # So many local files are hashed while the other side's listing is waited for.
@@ -228,7 +227,7 @@ class Mirror:
     def _planned(self, sort: bool) -> Iterator[Step]:
         self.left_out.clear()
         ours = Ready(self.local(), self._hashed, 0 if self.options.verify else FILES_AHEAD)
-        with closing(Ahead(remote.list_pages(self.objects.client, self.prefix), PAGES_AHEAD, ours)) as pages:
+        with closing(Ahead(remote.list_pages(self.objects.client, self.prefix), remote.PAGES_AHEAD, ours)) as pages:
             takes = self.options.patterns.matcher()
             listed = remote.entries(pages, self.prefix, takes, self._not_taken)
             yield from self.plan(ours, remote.in_order(listed) if sort else remote.in_believed_order(listed))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from time import monotonic
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -253,10 +254,14 @@ class Objects(NamedTuple):
         if limit is not None:
             yield from self.client.list_objects(full_prefix, limit=limit)
             return
-        from timetrace.storage.remote import list_pages
+        from timetrace.storage.remote import PAGES_AHEAD, list_pages
+        from timetrace.storage.workers import Ahead
 
-        for page in list_pages(self.client, full_prefix):
-            yield from page
+        pages = list_pages(self.client, full_prefix)
+        yield from next(pages, ())
+        with closing(Ahead(pages, PAGES_AHEAD)) as ahead:
+            for page in ahead:
+                yield from page
 
 
 class _Flow:

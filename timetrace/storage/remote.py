@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 # A listing is looked at this far before its order is believed. Disorder after that starts the sync over.
 WINDOW = 10_000
+# The server makes the next pages while one is taken in.
+PAGES_AHEAD = 2
 
 
 def entries(
