@@ -9,6 +9,9 @@ ROOT = str(Path(__file__).resolve().parent.parent)
 
 
 def unmeasured() -> dict[str, str]:
-    """The environment for one that could not write down what it covers: it has another uid, or no room to write."""
+    """The environment for one whose coverage is not measured.
+
+    It could not write that down, as another uid or without room, or its own memory is what counts.
+    """
     environ = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
     return {**environ, "PYTHONPATH": ROOT}
