@@ -94,8 +94,8 @@ class Mirror:
         """That of the local file; None if it is not of this size, or there is no MD5. OSError, RefusedKeyError."""
         raise NotImplementedError
 
-    def delete(self, extras: Sequence[Step]) -> None:
-        """Remove from the target what the source does not have."""
+    def delete(self, extras: Sequence[str]) -> None:
+        """Remove from the target the keys that the source does not have."""
         raise NotImplementedError
 
     def on_temporary(self, key: str) -> None:
@@ -144,26 +144,26 @@ class Mirror:
             self.tally.start_over()
             wanted, kept, extras = self._collected(True)
         if self.left_out:
-            extras = [step for step in extras if not deletion.protected(step.key, self.left_out)]
+            extras = [key for key in extras if not deletion.protected(key, self.left_out)]
         if not self.options.dry_run:
-            names = [self._relative(step.key) for step in extras]
+            names = [self._relative(key) for key in extras]
             deletion.check(names, kept, len(wanted), self.source, force=self.options.force)
         self.tally.plan(len(extras))
         self._carry_out(map(from_text, wanted))
         if self.tally.has_trouble and extras:
             self.tally.stopped = f"nothing was deleted ({len(extras)} would have been), as not everything went well"
         elif self.options.dry_run:
-            for step in extras:
-                self.tally.add(self.item("delete", step.key))
+            for key in extras:
+                self.tally.add(self.item("delete", key))
         elif extras:
             self.delete(extras)
 
-    def _collected(self, sort: bool) -> tuple[list[str], int, list[Step]]:
-        """The steps that copy or compare, as texts; how many of them find something there; those that delete."""
-        wanted, kept, extras = list[str](), 0, list[Step]()
+    def _collected(self, sort: bool) -> tuple[list[str], int, list[str]]:
+        """The steps that copy or compare, as texts; how many of them find something there; the keys to delete."""
+        wanted, kept, extras = list[str](), 0, list[str]()
         for step in self._planned(sort):
             if step.kind == "extra":
-                extras.append(step)
+                extras.append(step.key)
             else:
                 wanted.append(as_text(step))
                 kept += step.target is not None

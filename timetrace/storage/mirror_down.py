@@ -92,14 +92,14 @@ class Download(Mirror):
     def open(self, key: str) -> FileIO:
         return cast(Folder, self.folder).open(key)
 
-    def delete(self, extras: Sequence[Step]) -> None:
+    def delete(self, extras: Sequence[str]) -> None:
         folder = cast(Folder, self.folder)
-        for step in extras:
+        for key in extras:
             try:
-                folder.remove(step.key)
+                folder.remove(key)
             except FileNotFoundError:
                 pass
             except (OSError, RefusedKeyError) as error:
-                self.tally.add(self.item("fail", step.key, reason=str(error), error=error))
+                self.tally.add(self.item("fail", key, reason=str(error), error=error))
                 continue
-            self.tally.add(self.item("delete", step.key))
+            self.tally.add(self.item("delete", key))

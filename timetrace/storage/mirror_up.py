@@ -70,10 +70,10 @@ class Upload(Mirror):
     def open(self, key: str) -> FileIO:
         return FileIO(self.path(key))
 
-    def delete(self, extras: Sequence[Step]) -> None:
+    def delete(self, extras: Sequence[str]) -> None:
         deleter = deletion.Deleter(self.objects)
-        for batch in deletion.batches([self.prefix + step.key for step in extras]):
-            for key, error in deleter.delete(batch):
+        for batch in deletion.batches(extras):
+            for key, error in deleter.delete([self.prefix + key for key in batch]):
                 name = key.removeprefix(self.prefix)
                 if error is None:
                     self.tally.add(self.item("delete", name))
