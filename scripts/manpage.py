@@ -22,7 +22,7 @@ ENVIRONMENT = {
         "Seconds for making a connection (10), and for a silence of the server (60)."
     ),
     "TIMETRACER_S3_MAX_ATTEMPTS, TIMETRACER_S3_MAX_CONCURRENCY": (
-        "How often a request is tried (5), and how many files are on their way at once (8 to 64, as answers come)."
+        "How often a request is tried (5), and how many files are on their way at once (16 to 128, as answers come)."
     ),
     "TIMETRACER_S3_MULTIPART_THRESHOLD, TIMETRACER_S3_PART_SIZE": (
         "What is larger than the first (64MB) goes in parts of the second (8MB)."
